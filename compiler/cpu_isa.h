@@ -1,0 +1,37 @@
+// The instruction sets and caches that a CPU kernel is emitted for. Pure data: discovery lives in
+// runtime/cpu_features, and CONVOKE_CPU_ISA can lower the level to try another machine's code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace convoke {
+
+/// Levels in increasing order; each includes those before it.
+///  kSse2        the x86-64 baseline: 4 lanes, no fused multiply-add
+///  kAvx2        AVX2 + FMA + F16C: 8 lanes
+///  kAvx512      AVX-512 F, BW, DQ, VL: 16 lanes
+///  kAvx512Bf16  and vdpbf16ps
+///  kAmx         and AMX-TILE, AMX-BF16, AMX-INT8 with the kernel's permission
+enum class IsaLevel { kSse2, kAvx2, kAvx512, kAvx512Bf16, kAmx };
+
+struct CpuIsa {
+  IsaLevel level = IsaLevel::kSse2;
+  std::int64_t l1_bytes = 32 << 10;   ///< data cache of one core
+  std::int64_t l2_bytes = 256 << 10;  ///< of one core
+  std::int64_t l3_bytes = 0;          ///< shared; 0 if there is none
+
+  int lanes() const { return level == IsaLevel::kSse2 ? 4 : level == IsaLevel::kAvx2 ? 8 : 16; }  ///< f32 in a vector
+  int vector_registers() const { return level >= IsaLevel::kAvx512 ? 32 : 16; }
+  bool has_fma() const { return level >= IsaLevel::kAvx2; }
+  bool has_bf16_dot() const { return level >= IsaLevel::kAvx512Bf16; }
+  bool has_amx() const { return level >= IsaLevel::kAmx; }
+};
+
+const char* to_string(IsaLevel);  ///< "sse2", "avx2", "avx512", "avx512bf16", "amx"
+IsaLevel parse_isa_level(const std::string&);  ///< @throws Error kUsage
+
+/// What the code depends on, for keys: the level alone ("avx2"). Cache sizes steer only the choice of a config.
+std::string isa_key(const CpuIsa&);
+
+}  // namespace convoke

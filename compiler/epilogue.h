@@ -1,0 +1,79 @@
+// The epilogue: a small expression over the accumulator, parsed once and lowered by both targets.
+//   relu(acc * scale[k] + bias[k] + residual)
+// `acc` is the f32 sum; `name[k]` is an f32 vector of K values; a bare `name` is a tensor of the
+// output's shape, layout and type, read at the output's position and widened to f32. All arithmetic is f32, in the
+// order written (constants are folded, nothing is reassociated), so that both targets and the
+// reference compute the same expression. Trade-off: no common subexpressions, no types but f32.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convoke/error.h"
+
+namespace convoke {
+
+enum class EpilogueOp {
+  kAcc, kConstant, kPerChannel, kTensor,               // leaves
+  kAdd, kSub, kMul, kDiv, kMin, kMax, kNeg, kAbs,      // arithmetic
+  kRelu, kRelu6, kClamp,                               // clamp(x, lo, hi)
+  kSigmoid, kSilu, kTanh, kGelu, kHardswish,           // gelu is the exact erf form
+};
+
+/// One node; arguments are indices of earlier nodes, so a forward walk is an evaluation order.
+struct EpilogueNode {
+  EpilogueOp op = EpilogueOp::kAcc;
+  int arg[3] = {-1, -1, -1};
+  float value = 0;   ///< kConstant
+  int operand = -1;  ///< kPerChannel, kTensor: index into Epilogue::operands
+};
+
+struct EpilogueOperand {
+  std::string name;
+  bool per_channel = false;  ///< f32[K]; otherwise a tensor like the output
+  bool operator==(const EpilogueOperand& o) const { return name == o.name && per_channel == o.per_channel; }
+};
+
+/// Most operands that one expression may name.
+inline constexpr int kMaxEpilogueOperands = 8;
+/// Most nodes after folding, and deepest nesting: bounds the emitted code and the parser's stack.
+inline constexpr int kMaxEpilogueNodes = 128;
+inline constexpr int kMaxEpilogueDepth = 64;
+
+class Epilogue {
+ public:
+  /// The identity, `acc`.
+  Epilogue();
+  /// Parses and folds. Empty text is `acc`. Operands are numbered by first appearance. A name may not
+  /// be used both with and without [k]; a result that does not depend on `acc` is refused.
+  /// @throws Error kUsage: "epilogue column C: reason", C one-based and exact.
+  static Epilogue parse(std::string_view text);
+
+  /// Canonical text (no spaces, shortest round-trip literals, fewest parentheses); empty for the
+  /// identity. parse(text()) gives the same nodes.
+  const std::string& text() const { return text_; }
+  bool is_identity() const { return nodes_.size() == 1; }
+  /// In evaluation order; the last is the result.
+  const std::vector<EpilogueNode>& nodes() const { return nodes_; }
+  const std::vector<EpilogueOperand>& operands() const { return operands_; }
+
+  /// Evaluates in f64 with f32 rounding nowhere: the oracle of tests and references.
+  /// `operand_values[i]` is the value of operands()[i] at the output position.
+  double evaluate(double acc, const double* operand_values) const;
+
+  /// CUDA C++ of a device function
+  /// `__device__ __forceinline__ float convoke_epilogue(float acc, const float* operand)` where
+  /// operand[i] is the value of operands()[i] at the output position. Uses only +-*/, fminf-like
+  /// comparisons, expf, tanhf and erff.
+  std::string lower_cuda() const;
+
+ private:
+  friend class EpilogueParser;
+  std::vector<EpilogueNode> nodes_;
+  std::vector<EpilogueOperand> operands_;
+  std::string text_;
+};
+
+}  // namespace convoke

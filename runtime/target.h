@@ -1,0 +1,91 @@
+// One interface before every kind of device: spec -> config -> emitted -> compiled -> loaded -> launch.
+// The tuner, the plan, the verifier and the command line speak only this; a second target adds an
+// implementation, not a second way.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "compiler/kernel_config.h"
+#include "convoke/conv_spec.h"
+#include "convoke/convoke.hpp"
+#include "runtime/kernel_cache.h"
+
+namespace convoke {
+
+/// What the caches and reports say about a device.
+struct DeviceInfo {
+  std::string target;       ///< "cpu"
+  std::string model;        ///< "AMD EPYC 7B13"
+  std::string key;          ///< identifies samples that may be compared: model + isa + threads
+  std::string driver;       ///< driver or kernel release
+  std::string compiler;     ///< "LLVM 19.1.7"
+  std::string emitter;      ///< digest of the emitting sources
+  int threads = 1;          ///< workers (cpu)
+  double peak_gflops_f32 = 0;   ///< estimate used for fraction_of_limit
+  double memory_gb_s = 0;
+};
+
+enum class EmitFormat { kSource, kPtx, kCubin, kSass, kLl, kAsm };
+
+/// A kernel that is ready to run: the loaded code and everything launch needs. Immutable, thread-safe.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual const std::vector<PlanStep>& steps(WeightForm form) const = 0;
+  virtual std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const = 0;
+  virtual std::int64_t packed_weight_bytes() const = 0;
+  virtual void prepack(const void* w, void* packed) const = 0;
+  /// Pointers are checked by the plan. `args.batch` is the real batch.
+  virtual void launch(const LaunchArgs& args, WeightForm form) const noexcept(false) = 0;
+};
+
+class Target {
+ public:
+  virtual ~Target() = default;
+  virtual const DeviceInfo& info() const = 0;
+
+  /// Why this target cannot run `spec` at all, or empty.
+  virtual std::string why_unsupported(const ConvSpec& spec) const = 0;
+  /// Why `config` cannot run `spec` here, or empty.
+  virtual std::string why_illegal(const ConvSpec& spec, const KernelConfig& config) const = 0;
+  virtual std::vector<KernelConfig> enumerate(const ConvSpec& spec) const = 0;
+  virtual KernelConfig default_config(const ConvSpec& spec) const = 0;
+  /// Predicted microseconds of one launch; only the order of the values is promised.
+  virtual double predict_us(const ConvSpec& spec, const KernelConfig& config) const = 0;
+  /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds.
+  virtual double limit_us(const ConvSpec& spec) const = 0;
+
+  /// Text of the kernel in one of the target's formats. @throws Error kUnsupported for another target's format.
+  virtual std::string emit(const ConvSpec& spec, const KernelConfig& config, EmitFormat format) const = 0;
+  virtual std::string cache_key(const ConvSpec& spec, const KernelConfig& config) const = 0;
+  virtual CompiledKernel compile(const ConvSpec& spec, const KernelConfig& config) const = 0;
+  virtual std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig& config,
+                                             const CompiledKernel& compiled) const = 0;
+  /// Memory cache, then disk, then compile; the one way to a kernel.
+  virtual std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
+                                            CacheSource* source = nullptr) = 0;
+
+  virtual KernelCache& cache() = 0;
+
+  /// Device memory for tuner and verifier (plain host memory on the CPU), 64-byte aligned at least.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void deallocate(void* pointer) = 0;
+  virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
+  virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
+};
+
+/// The CPU target. @throws Error kDevice if libconvoke_cpu.so is missing or does not fit (only when first needed: a
+/// kernel found in no cache).
+std::shared_ptr<Target> make_cpu_target(const DeviceOptions& options);
+
+/// Hook through which plan.cc asks for a tuned configuration without depending on autotune: returns the config's
+/// text or empty. Set once by the library's initialisation (autotune/choose_config.cc).
+using ChooseConfigFn = std::string (*)(Target& target, const ConvSpec& spec);
+void set_choose_config(ChooseConfigFn fn);
+ChooseConfigFn choose_config_hook();
+
+}  // namespace convoke
