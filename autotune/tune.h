@@ -29,6 +29,8 @@ struct TuneOptions {
   int candidates = 12;           ///< measured per problem at most
   std::uint64_t seed = 1;
   bool force = false;            ///< measure even where the database already has a winner
+  std::optional<KernelConfig> config;  ///< `--config`: measure this one alone, for problems where it is legal
+  std::int64_t workspace_limit = -1;   ///< bytes; candidates that need more (weights packed) are left out; -1: none
   const std::atomic<bool>* stop = nullptr;  ///< set by Ctrl-C
 };
 
