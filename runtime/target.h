@@ -26,7 +26,6 @@ struct DeviceInfo {
   std::string emitter;      ///< digest of the emitting sources
   int threads = 1;          ///< workers (cpu)
   double peak_gflops_f32 = 0;   ///< estimate used for fraction_of_limit
-  double memory_gb_s = 0;
 };
 
 enum class EmitFormat { kSource, kPtx, kCubin, kSass, kLl, kAsm };
@@ -56,8 +55,11 @@ class Target {
   virtual KernelConfig default_config(const ConvSpec& spec) const = 0;
   /// Predicted microseconds of one launch; only the order of the values is promised.
   virtual double predict_us(const ConvSpec& spec, const KernelConfig& config) const = 0;
-  /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds.
+  /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds. The first call of a process
+  /// measures the memory's bandwidth (tens of milliseconds).
   virtual double limit_us(const ConvSpec& spec) const = 0;
+  /// What Kernel::workspace_bytes will say, without compiling: for spec.n images, or one if the batch is open.
+  virtual std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config, WeightForm form) const = 0;
 
   /// Text of the kernel in one of the target's formats. @throws Error kUnsupported for another target's format.
   virtual std::string emit(const ConvSpec& spec, const KernelConfig& config, EmitFormat format) const = 0;
