@@ -1,0 +1,1 @@
+// libconvoke.so holds whole archives; CMake wants one source of its own.
