@@ -3,7 +3,9 @@
 // `acc` is the f32 sum; `name[k]` is an f32 vector of K values; a bare `name` is a tensor of the
 // output's shape, layout and type, read at the output's position and widened to f32. All arithmetic is f32, in the
 // order written (constants are folded, nothing is reassociated), so that both targets and the
-// reference compute the same expression. Trade-off: no common subexpressions, no types but f32.
+// reference compute the same expression. max(a, b) is `a > b ? a : b`, min(a, b) is `a < b ? a : b`: the second
+// argument wins when either is NaN. relu(x) is max(0, x), clamp(x, lo, hi) is min(hi, max(lo, x)), relu6 likewise, so
+// they pass a NaN sum on. Trade-off: no common subexpressions, no types but f32.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +21,8 @@ enum class EpilogueOp {
   kAcc, kConstant, kPerChannel, kTensor,               // leaves
   kAdd, kSub, kMul, kDiv, kMin, kMax, kNeg, kAbs,      // arithmetic
   kRelu, kRelu6, kClamp,                               // clamp(x, lo, hi)
-  kSigmoid, kSilu, kTanh, kGelu, kHardswish,           // gelu is the exact erf form
+  kSigmoid, kSilu, kTanh, kGelu, kHardswish,           // gelu: 0.5 x (1 + erf(x / sqrt 2)); silu: x / (1 + exp(-x));
+                                                       // hardswish: x * (relu6(x + 3) / 6)
 };
 
 /// One node; arguments are indices of earlier nodes, so a forward walk is an evaluation order.
@@ -38,7 +41,8 @@ struct EpilogueOperand {
 
 /// Most operands that one expression may name.
 inline constexpr int kMaxEpilogueOperands = 8;
-/// Most nodes after folding, and deepest nesting: bounds the emitted code and the parser's stack.
+/// Most nodes, and deepest nesting of parentheses and calls: bounds the emitted code and the parser's stack. Operands
+/// and operators that folding removes count only until it does.
 inline constexpr int kMaxEpilogueNodes = 128;
 inline constexpr int kMaxEpilogueDepth = 64;
 
@@ -48,7 +52,9 @@ class Epilogue {
   Epilogue();
   /// Parses and folds. Empty text is `acc`. Operands are numbered by first appearance. A name may not
   /// be used both with and without [k]; a result that does not depend on `acc` is refused.
-  /// @throws Error kUsage: "epilogue column C: reason", C one-based and exact.
+  /// Folding keeps every value, NaN, infinities and the sign of zero included; an operation on constants whose result
+  /// is not finite stays as written. Blanks are spaces and tabs.
+  /// @throws Error kUsage: "epilogue column C: reason", C one-based, in bytes, and exact.
   static Epilogue parse(std::string_view text);
 
   /// Canonical text (no spaces, shortest round-trip literals, fewest parentheses); empty for the
@@ -64,7 +70,7 @@ class Epilogue {
   double evaluate(double acc, const double* operand_values) const;
 
   /// CUDA C++ of a device function
-  /// `__device__ __forceinline__ float convoke_epilogue(float acc, const float* operand)` where
+  /// `__device__ __forceinline__ float convoke_epilogue(float acc, const float* operand)`, where
   /// operand[i] is the value of operands()[i] at the output position. Uses only +-*/, fminf-like
   /// comparisons, expf, tanhf and erff.
   std::string lower_cuda() const;
