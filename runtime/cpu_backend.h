@@ -24,7 +24,12 @@ typedef struct ConvokeCpuIsa {
 } ConvokeCpuIsa;
 
 /// What ConvokeCpuBackend::emit produces.
-enum { CONVOKE_EMIT_LL = 0, CONVOKE_EMIT_ASM = 1, CONVOKE_EMIT_OBJECT = 2 };
+enum {
+  CONVOKE_EMIT_LL = 0,      ///< IR after the passes: what the code generator sees
+  CONVOKE_EMIT_ASM = 1,     ///< assembly of what runs
+  CONVOKE_EMIT_OBJECT = 2,  ///< ELF object, for load()
+  CONVOKE_EMIT_SOURCE = 3,  ///< IR as the emitter wrote it, before any pass
+};
 
 typedef struct ConvokeCpuBackend {
   int32_t abi;               ///< CONVOKE_CPU_BACKEND_ABI
