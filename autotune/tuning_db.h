@@ -1,8 +1,11 @@
-// Samples of the tuner in SQLite: one row per (device, driver, compiler, emitter, problem, config) with
-// its statistics. The winner is a query, so merging two databases is a union and a new config only adds rows.
-// Any problem with the file is a miss: reads answer nothing, writes are dropped with one warning.
+// Samples of the tuner in SQLite: one row per (device, driver, compiler, emitter, problem, config)
+// with its statistics. The winner is a query, so merging two databases is a union and a new config
+// only adds rows. Any problem with the file is a miss: reads answer nothing, writes stay in memory
+// with one warning. Each row carries a checksum, because SQLite does not notice a flipped bit in a
+// value and a wrong row could name an unverified winner.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,33 +15,50 @@
 
 namespace convoke {
 
+/// Version of the file's layout; a file of a newer one is left alone.
+inline constexpr int kTuningSchema = 1;
+
 struct Sample {
   std::string device, driver, compiler, emitter;  ///< of DeviceInfo (device = key)
-  std::string problem;       ///< print_spec
-  std::string config;        ///< print_config
-  std::int64_t n = 0;        ///< timed launches
-  double median_us = 0, spread_us = 0;  ///< spread: interquartile range
+  std::string problem;                            ///< print_spec
+  std::string config;                             ///< print_config
+  std::int64_t n = 0;                             ///< timed launches; 0: checked but never timed
+  double median_us = 0, spread_us = 0;            ///< spread: interquartile range
   bool verified = false;
-  std::string date;          ///< ISO 8601, UTC
+  std::string date;  ///< ISO 8601, UTC, with milliseconds; empty: add() sets the time of the call
+
+  bool operator==(const Sample&) const = default;
 };
 
 class TuningDb {
  public:
-  /// Opens or creates `path`; "" keeps everything in memory. Never throws: a broken file is set aside (renamed
-  /// *.broken) and a new one begun; a newer schema or an unwritable place gives a database that is read-only or empty.
+  /// Opens or creates `path`; "" keeps everything in memory. Never throws: a broken file is set
+  /// aside (renamed
+  /// *.broken, its intact rows carried over) and a new one begun; a newer schema or a place that
+  /// cannot be written leaves the file as it is and keeps this process's samples in memory.
   explicit TuningDb(const std::string& path);
   ~TuningDb();
+  TuningDb(const TuningDb&) = delete;
+  TuningDb& operator=(const TuningDb&) = delete;
+
+  /// Stores all samples or, if the file refuses (full, busy, read-only), keeps them for this
+  /// process and tries again with the next add(). Of two samples with the same six names the newer
+  /// date stays. Thread-safe, as all here.
   void add(const std::vector<Sample>& samples);
   /// Fastest verified sample of this problem on this device with this compiler and emitter.
   std::optional<Sample> best(const DeviceInfo& device, const std::string& problem) const;
-  /// All samples of a problem on a device, fastest first.
+  /// All samples of a problem on a device, whatever their compiler and emitter: timed ones first,
+  /// fastest first.
   std::vector<Sample> samples(const DeviceInfo& device, const std::string& problem) const;
   std::vector<Sample> all() const;
-  std::int64_t clear();          ///< removes all; returns how many
-  /// For `cache verify`: empty, or what SQLite's integrity check said.
+  /// Removes all samples; returns how many. A file of a newer schema is not touched.
+  std::int64_t clear();
+  /// For `cache verify`: empty, or what SQLite's integrity check said and how many rows fail their
+  /// checksum.
   std::string integrity() const;
   const std::string& path() const;
-  const std::string& problem_with_file() const;  ///< why it is not used as asked, or empty
+  /// Why the file is not used as asked ("... is read-only: ..."), or empty.
+  std::string problem_with_file() const;
 
  private:
   struct Impl;
