@@ -12,37 +12,71 @@
 
 namespace convoke {
 
-/// How packed weights are laid out:
-///   [group][panel][block of kc channels][live r][live s][channel / pair][filter in panel][pair]
-/// A panel holds panel_width filters (the last ones of a group may be narrower: widths below), missing filters and
-/// missing channels of a pair are zero. `pair` is 1, or 2 for the dot-product types.
-struct PackedWeights {
-  DataType type = DataType::kF32;       ///< element type in the packed buffer
-  int pair = 1;
-  std::vector<int> panel_width;         ///< filters (padded to whole vectors) of each panel of one group
-  std::vector<int> panel_filters;       ///< real filters of each panel
-  std::vector<std::int64_t> panel_offset;  ///< elements from the group's start
-  std::int64_t kc = 0;                  ///< channels of a block; the last may be smaller
-  std::vector<std::int64_t> live_r, live_s;   ///< taps that are packed, ascending
-  std::int64_t group_elements = 0;      ///< elements of one group
-  std::int64_t bytes = 0;               ///< whole buffer, all groups
+/// Output channels of one group are cut into panels of whole vectors, as equal as can be: the first
+/// panels may be one vector wider than the rest. Panels of one width are a kind: one piece of code.
+struct PanelKind {
+  int first = 0, count = 0;          ///< panels [first, first + count) of a group
+  int vectors = 0;                   ///< width in vectors
+  std::int64_t offset = 0;           ///< elements from the group's start to panel `first`
+  std::int64_t panel_elements = 0;   ///< elements of one panel: all channel blocks, all packed taps
+  std::int64_t first_filter = 0;     ///< filter (within the group) at which panel `first` begins
 };
 
+/// How packed weights are laid out:
+///   [group][panel][block of kc channels][packed r][packed s][channel / pair][filter in panel][pair]
+/// Filters beyond the group's last and the missing channel of an odd pair are zero. `pair` is 1, or 2 for the
+/// dot-product types. Packed taps are the ranges live_r x live_s of the spec.
+struct PackedWeights {
+  DataType type = DataType::kF32;    ///< element type in the packed buffer
+  int pair = 1;
+  int lanes = 1;                     ///< filters of a vector
+  std::vector<PanelKind> kinds;
+  std::int64_t kc = 0;               ///< channels of a block; divides C/g
+  Range r, s;                        ///< packed taps
+  std::int64_t group_elements = 0;   ///< elements of one group
+  std::int64_t bytes = 0;            ///< whole buffer, all groups
+};
+
+/// Tasks are numbered ((group block * filter blocks + filter block) * image blocks + image block) * row blocks +
+/// row block, so that neighbouring tasks share weights.
 struct CpuSchedule {
   PackedWeights weights;
-  std::int64_t scratch_bytes = 0;       ///< per worker
-  // Tasks are numbered ((image block * row blocks + row block) * groups + group) * filter blocks + filter block.
-  std::int64_t images_per_task = 1;     ///< n runs over ceil(n / images_per_task) blocks
+  std::int64_t scratch_bytes = 0;    ///< per worker
+  std::int64_t images_per_task = 1;
   std::int64_t row_blocks = 1, rows_per_task = 1;
   std::int64_t group_blocks = 1, groups_per_task = 1;
   std::int64_t filter_blocks = 1, panels_per_task = 1;
-  bool flat = false;  ///< a 1x1 problem whose pixels form one axis: the emitter sees it as P = 1, Q = P*Q
-  bool staged = false;  ///< the input rows of a task are first converted to f32 nhwc in scratch
+  bool flat = false;    ///< a 1x1 filter without stride or padding: the rows of a task form one axis of pixels
+  bool staged = false;  ///< the input of a task is first converted to f32 nhwc in scratch
+  bool dot = false;     ///< bf16 pairs are multiplied by vdpbf16ps
 
+  std::int64_t image_blocks(std::int64_t n) const {
+    return (n + images_per_task - 1) / images_per_task;
+  }
   std::int64_t tasks(std::int64_t n) const {
-    return (n + images_per_task - 1) / images_per_task * row_blocks * group_blocks * filter_blocks;
+    return image_blocks(n) * row_blocks * group_blocks * filter_blocks;
   }
 };
+
+/// Panels of a group that share one piece of code: a kind, less its last panel if that has a partial vector.
+struct PanelPiece {
+  int first = 0, count = 0, vectors = 0;  ///< as in PanelKind
+  std::int64_t offset = 0, panel_elements = 0, first_filter = 0;
+  int last_lanes = 0;  ///< filters in the last vector
+};
+std::vector<PanelPiece> make_panel_pieces(const CpuSchedule& schedule, std::int64_t filters);
+
+/// Length-`size` runs of equal tiles along an axis of `length` pixels: tiles are as equal as can be and none exceeds
+/// `largest`.
+struct AxisTiles {
+  std::int64_t count = 0;       ///< tiles in all
+  std::int64_t larger = 0;      ///< the first `larger` tiles have size + 1 pixels
+  std::int64_t size = 0;
+};
+AxisTiles split_axis(std::int64_t length, std::int64_t largest);
+
+/// Packed layout for panels of at most `nv` vectors.
+PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair);
 
 /// @pre why_illegal(spec, config, isa) is empty.
 CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);

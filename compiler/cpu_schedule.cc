@@ -1,0 +1,141 @@
+#include "compiler/cpu_schedule.h"
+
+#include <algorithm>
+
+namespace convoke {
+namespace {
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+bool pointwise(const ConvSpec& spec) {
+  return spec.r == 1 && spec.s == 1 && spec.stride_h == 1 && spec.stride_w == 1 &&
+         spec.pad_h == 0 && spec.pad_w == 0 && spec.p == spec.h && spec.q == spec.w;
+}
+
+/// Input rows that `rows` consecutive output rows read, taps beyond the image included.
+std::int64_t input_rows(const ConvSpec& spec, std::int64_t rows) {
+  const std::int64_t span =
+      (rows - 1) * spec.stride_h + std::max<std::int64_t>(spec.live_r().size() - 1, 0) * spec.dilation_h + 1;
+  return std::min(span, spec.h);
+}
+
+CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
+  CpuSchedule schedule;
+  schedule.dot = isa.has_bf16_dot() && spec.x_type == DataType::kBf16 &&
+                 spec.w_type == DataType::kBf16 && spec.x_layout == Layout::kNhwc &&
+                 spec.c_per_group() % 2 == 0 && (config.kc == 0 || config.kc % 2 == 0);
+  schedule.staged = !schedule.dot &&
+                    (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
+  schedule.weights =
+      make_packed_weights(spec, config.nv, isa.lanes(), config.kc, schedule.dot ? 2 : 1);
+  schedule.flat = config.axis == TileAxis::kAxisQ && pointwise(spec);
+  std::int64_t staged_rows = spec.h;
+  if (config.axis == TileAxis::kAxisN) {
+    schedule.images_per_task = config.rows;
+    schedule.rows_per_task = spec.p;
+  } else {
+    schedule.rows_per_task = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
+    schedule.row_blocks = ceil_div(spec.p, schedule.rows_per_task);
+    staged_rows = input_rows(spec, schedule.rows_per_task);
+  }
+  schedule.group_blocks = spec.groups;
+  const PanelKind& last = schedule.weights.kinds.back();
+  const std::int64_t panels = last.first + last.count;
+  schedule.panels_per_task = config.kb == 0 ? panels : std::min<std::int64_t>(config.kb, panels);
+  schedule.filter_blocks = ceil_div(panels, schedule.panels_per_task);
+  if (schedule.staged) {
+    schedule.scratch_bytes =
+        schedule.images_per_task * staged_rows * spec.w * spec.c_per_group() * std::int64_t{4};
+  }
+  return schedule;
+}
+
+CpuSchedule make_direct_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
+  CpuSchedule schedule;
+  schedule.weights = make_packed_weights(spec, config.nv, isa.lanes(), 0, 1);
+  schedule.rows_per_task = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
+  schedule.row_blocks = ceil_div(spec.p, schedule.rows_per_task);
+  schedule.group_blocks = spec.groups;
+  const PanelKind& last = schedule.weights.kinds.back();
+  schedule.panels_per_task = last.first + last.count;
+  return schedule;
+}
+
+}  // namespace
+
+AxisTiles split_axis(std::int64_t length, std::int64_t largest) {
+  AxisTiles tiles;
+  tiles.count = ceil_div(length, largest);
+  tiles.size = length / tiles.count;
+  tiles.larger = length % tiles.count;
+  return tiles;
+}
+
+PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc,
+                                  int pair) {
+  PackedWeights packed;
+  packed.type = pair == 2 ? DataType::kBf16 : DataType::kF32;
+  packed.pair = pair;
+  packed.lanes = lanes;
+  packed.kc = kc == 0 ? spec.c_per_group() : kc;
+  packed.r = spec.live_r();
+  packed.s = spec.live_s();
+  const std::int64_t channels =
+      spec.c_per_group() / packed.kc * ceil_div(packed.kc, pair) * pair;
+  const std::int64_t per_filter = packed.r.size() * packed.s.size() * channels;
+  const AxisTiles panels = split_axis(ceil_div(spec.k_per_group(), lanes), nv);
+  std::int64_t filter = 0;
+  auto add = [&](std::int64_t count, std::int64_t vectors) {
+    if (count == 0) return;
+    PanelKind kind;
+    kind.first = packed.kinds.empty() ? 0 : packed.kinds.back().first + packed.kinds.back().count;
+    kind.count = static_cast<int>(count);
+    kind.vectors = static_cast<int>(vectors);
+    kind.offset = packed.group_elements;
+    kind.panel_elements = per_filter * vectors * lanes;
+    kind.first_filter = filter;
+    packed.group_elements += kind.panel_elements * count;
+    filter += count * vectors * lanes;
+    packed.kinds.push_back(kind);
+  };
+  add(panels.larger, panels.size + 1);
+  add(panels.count - panels.larger, panels.size);
+  packed.bytes = packed.group_elements * spec.groups * size_of(packed.type);
+  return packed;
+}
+
+std::vector<PanelPiece> make_panel_pieces(const CpuSchedule& schedule, std::int64_t filters) {
+  const int lanes = schedule.weights.lanes;
+  std::vector<PanelPiece> pieces;
+  for (const PanelKind& kind : schedule.weights.kinds) {
+    pieces.push_back({kind.first, kind.count, kind.vectors, kind.offset, kind.panel_elements,
+                      kind.first_filter, lanes});
+  }
+  const int tail = static_cast<int>(filters % lanes);
+  if (tail == 0) return pieces;
+  PanelPiece last = pieces.back();
+  if (--pieces.back().count == 0) pieces.pop_back();
+  const int skipped = last.count - 1;
+  last.first += skipped;
+  last.offset += skipped * last.panel_elements;
+  last.first_filter += std::int64_t{skipped} * last.vectors * lanes;
+  last.count = 1;
+  last.last_lanes = tail;
+  pieces.push_back(last);
+  return pieces;
+}
+
+CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
+  switch (config.family) {
+    case CpuFamily::kGemm:
+      return make_gemm_schedule(spec, config, isa);
+    case CpuFamily::kDirect:
+      return make_direct_schedule(spec, config, isa);
+    case CpuFamily::kDepthwise:
+    case CpuFamily::kAmx:
+      break;
+  }
+  return {};
+}
+
+}  // namespace convoke

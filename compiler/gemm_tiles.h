@@ -1,0 +1,37 @@
+// The register tiles of the GEMM family and the rules and search space that follow from them. The
+// space is what the tuner walks; the rules bound code size, so that no legal config takes long to
+// compile.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "compiler/cpu_isa.h"
+#include "compiler/cpu_schedule.h"
+#include "compiler/kernel_config.h"
+#include "convoke/conv_spec.h"
+
+namespace convoke {
+
+/// Consecutive tiles along q with one size and one set of valid taps: one piece of code.
+struct TileRun {
+  std::int64_t q = 0;                 ///< first output column
+  std::int64_t count = 0;             ///< tiles
+  std::int64_t size = 0;              ///< pixels of each
+  std::vector<std::uint64_t> valid;   ///< [packed s] bit i: tap s is inside the image for pixel i
+  bool interior = false;              ///< every tap valid for every pixel
+};
+
+/// Runs of tiles of at most mr pixels that cover `length` pixels of a row (the row itself unless the schedule is flat).
+std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, int mr, bool flat);
+
+std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);
+std::string why_illegal_direct(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);
+
+using AddConfig = std::function<void(const CpuConfig&)>;
+void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const AddConfig& add);
+void enumerate_direct(const ConvSpec& spec, const CpuIsa& isa, int threads, const AddConfig& add);
+
+}  // namespace convoke

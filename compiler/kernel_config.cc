@@ -1,0 +1,157 @@
+#include "compiler/kernel_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "compiler/cpu_schedule.h"
+#include "compiler/gemm_tiles.h"
+#include "convoke/error.h"
+
+namespace convoke {
+namespace {
+
+constexpr std::pair<CpuFamily, const char*> kFamilies[] = {{CpuFamily::kGemm, "gemm"},
+                                                           {CpuFamily::kDirect, "direct"},
+                                                           {CpuFamily::kDepthwise, "depthwise"},
+                                                           {CpuFamily::kAmx, "amx"}};
+
+struct IntField {
+  const char* name;
+  int CpuConfig::*member;
+  int limit;
+};
+constexpr IntField kIntFields[] = {
+    {"mr", &CpuConfig::mr, 64},         {"nv", &CpuConfig::nv, 16},
+    {"kc", &CpuConfig::kc, 1 << 20},    {"rows", &CpuConfig::rows, 1 << 20},
+    {"kb", &CpuConfig::kb, 1 << 20},    {"unroll", &CpuConfig::unroll, 16},
+};
+
+[[noreturn]] void bad_config(std::string_view word, const std::string& why) {
+  throw Error(ErrorCode::kUsage, fmt::format("configuration word '{}': {}", word, why));
+}
+
+CpuFamily parse_family(std::string_view word) {
+  for (const auto& [family, name] : kFamilies) {
+    if (word == name) return family;
+  }
+  bad_config(word, "unknown family (known: gemm, direct, depthwise, amx)");
+}
+
+void parse_field(std::string_view word, CpuConfig& config) {
+  const std::size_t equals = word.find('=');
+  if (equals == std::string_view::npos) bad_config(word, "expected NAME=VALUE");
+  const std::string_view name = word.substr(0, equals);
+  const std::string_view value = word.substr(equals + 1);
+  if (name == "axis") {
+    if (value != "q" && value != "n") bad_config(word, "axis is q or n");
+    config.axis = value == "q" ? TileAxis::kAxisQ : TileAxis::kAxisN;
+    return;
+  }
+  for (const IntField& field : kIntFields) {
+    if (name != field.name) continue;
+    int number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size() || number < 0 ||
+        number > field.limit) {
+      bad_config(word, fmt::format("{} is an integer from 0 to {}", name, field.limit));
+    }
+    config.*field.member = number;
+    return;
+  }
+  bad_config(word, "unknown field (known: axis, mr, nv, kc, rows, kb, unroll)");
+}
+
+}  // namespace
+
+const char* to_string(CpuFamily family) {
+  for (const auto& [value, name] : kFamilies) {
+    if (value == family) return name;
+  }
+  return "?";
+}
+
+std::string print_config(const KernelConfig& config) {
+  const CpuConfig& cpu = config.cpu;
+  std::string text = fmt::format("cpu:{}", to_string(cpu.family));
+  if (cpu.family == CpuFamily::kGemm || cpu.family == CpuFamily::kAmx) {
+    text += cpu.axis == TileAxis::kAxisQ ? ",axis=q" : ",axis=n";
+  }
+  for (const IntField& field : kIntFields) {
+    if (cpu.*field.member != 0) text += fmt::format(",{}={}", field.name, cpu.*field.member);
+  }
+  return text;
+}
+
+KernelConfig parse_config(std::string_view text) {
+  KernelConfig config;
+  if (text.substr(0, 4) == "cpu:") text.remove_prefix(4);
+  bool first = true;
+  while (true) {
+    const std::size_t comma = text.find(',');
+    const std::string_view word = text.substr(0, comma);
+    if (first) {
+      config.cpu.family = parse_family(word);
+    } else {
+      parse_field(word, config.cpu);
+    }
+    first = false;
+    if (comma == std::string_view::npos) return config;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
+  auto floating = [](DataType type) {
+    return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kBf16;
+  };
+  if (spec.pass != Pass::kFprop) {
+    return fmt::format("pass {} is not built for the CPU yet; only fprop is", to_string(spec.pass));
+  }
+  for (const DataType type : {spec.x_type, spec.w_type, spec.y_type}) {
+    if (type == DataType::kTf32) return "tf32 exists on NVIDIA GPUs only; use f32 on the CPU";
+    if (!floating(type)) {
+      return fmt::format("type {} is not built for the CPU yet; f32, f16 and bf16 are",
+                         to_string(type));
+    }
+  }
+  if (!spec.sparsity.empty()) {
+    return fmt::format("sparsity {} is not built yet; only dense weights are", spec.sparsity);
+  }
+  if (!spec.quant.empty()) return fmt::format("quantisation {} is not built yet", spec.quant);
+  return "";
+}
+
+std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa) {
+  if (std::string why = why_unsupported_cpu(spec, isa); !why.empty()) return why;
+  switch (config.cpu.family) {
+    case CpuFamily::kGemm:
+      return why_illegal_gemm(spec, config.cpu, isa);
+    case CpuFamily::kDirect:
+      return why_illegal_direct(spec, config.cpu, isa);
+    case CpuFamily::kDepthwise:
+      return "the depthwise family is not built yet";
+    case CpuFamily::kAmx:
+      return "the amx family is not built yet";
+  }
+  return "unknown family";
+}
+
+std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuIsa& isa,
+                                                int threads) {
+  std::vector<KernelConfig> configs;
+  auto add = [&](const CpuConfig& cpu) {
+    const KernelConfig config{cpu};
+    if (why_illegal(spec, config, isa).empty() &&
+        std::find(configs.begin(), configs.end(), config) == configs.end()) {
+      configs.push_back(config);
+    }
+  };
+  enumerate_gemm(spec, isa, threads, add);
+  enumerate_direct(spec, isa, threads, add);
+  return configs;
+}
+
+}  // namespace convoke
