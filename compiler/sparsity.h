@@ -1,0 +1,57 @@
+// The text of a sparsity pattern's signature: its kind, its granularity, how much it keeps; never
+// which weights. Kept as canonical text in ConvSpec, so that problems compare and hash as text.
+//   none                  dense
+//   channel:KEEP[@B]      whole filters, in runs of B output channels (1)
+//   input:KEEP[@G]        whole input channels, in runs of G (1)
+//   block:KEEP@KxC        blocks of K filters by C input channels of a tap
+//   unstructured:KEEP     single weights
+//   nm:N:M                N of every M consecutive input channels
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace convoke {
+
+enum class SparsityKind { kNone, kChannel, kInput, kBlock, kUnstructured, kNm };
+
+/// Smallest and largest side of a block; B and G may be 1 to kMaxBlockSide.
+inline constexpr int kMinBlockSide = 4;
+inline constexpr int kMaxBlockSide = 128;
+/// Largest M of nm:N:M.
+inline constexpr int kMaxNmGroup = 64;
+
+/// Fields that the kind does not use keep their defaults.
+struct Sparsity {
+  SparsityKind kind = SparsityKind::kNone;
+  double keep = 1;   ///< share of the weights that is kept, in (0, 1]; N/M for kNm
+  int rows = 1;      ///< B, or K of a block
+  int columns = 1;   ///< G, or C of a block
+  int n = 0, m = 0;  ///< kNm
+  bool operator==(const Sparsity&) const = default;
+
+  /// @throws Error kUsage with the word and the limit.
+  static Sparsity parse(std::string_view text);
+  /// Canonical text: empty for none, the shortest ratio that reads back, no granularity of 1.
+  std::string text() const;
+};
+
+/// What is quantised, without the scales themselves, which are operands:
+///   none            nothing
+///   s8:channel      8-bit integers; one weight scale per output channel, one scale for the input
+///   s8:tensor       one scale for all weights, one for the input
+///   ...:zp          and the input has a zero point
+struct Quant {
+  bool enabled = false;
+  bool per_channel = false;
+  bool zero_point = false;
+  bool operator==(const Quant&) const = default;
+
+  /// @throws Error kUsage with the word and what is accepted.
+  static Quant parse(std::string_view text);
+  /// Canonical text: empty for none.
+  std::string text() const;
+};
+
+}  // namespace convoke
