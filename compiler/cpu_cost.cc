@@ -1,0 +1,242 @@
+#include "compiler/cpu_cost.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "compiler/cpu_schedule.h"
+#include "compiler/gemm_tiles.h"
+
+namespace convoke {
+namespace {
+
+constexpr double kCyclesPerUs = 3000;
+// Bytes per cycle that a core gets from each level.
+constexpr double kL2Bytes = 28, kL3Bytes = 12, kMemoryBytes = 4;
+constexpr double kFmaLatency = 4;
+constexpr double kIssueWidth = 5;
+constexpr double kTileCycles = 30;    ///< addresses, zeroing and loop exits of one tile
+constexpr double kLoopCycles = 14;    ///< entering and leaving one innermost loop
+constexpr double kTaskCycles = 1500;  ///< handing a task to a worker
+constexpr double kSharedMemory =
+    0.6;  ///< of a core's memory bandwidth that it keeps when all cores stream
+
+/// Cycles and bytes of one worker's share, added up over a task.
+struct Work {
+  double cycles = 0;    ///< arithmetic and everything that takes issue slots
+  double l2_bytes = 0;  ///< from L2 into L1
+  double l3_bytes = 0;
+  double memory_bytes = 0;
+
+  double total(int threads) const {
+    const double memory = kMemoryBytes * (threads > 1 ? kSharedMemory : 1.0);
+    const double transfer = l2_bytes / kL2Bytes + l3_bytes / kL3Bytes + memory_bytes / memory;
+    // Transfers hide behind arithmetic, but not wholly.
+    return std::max(cycles, transfer) + 0.35 * std::min(cycles, transfer);
+  }
+};
+
+class Model {
+ public:
+  Model(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa, int threads)
+      : spec_(spec),
+        config_(config),
+        isa_(isa),
+        threads_(threads),
+        schedule_(make_cpu_schedule(spec, config, isa)),
+        batch_(spec.open_batch() ? 2 : spec.n),
+        blocks_(spec.c_per_group() / schedule_.weights.kc) {
+    images_ = std::min(schedule_.images_per_task, batch_);
+    for (std::int64_t p = 0; p < spec.p; ++p)
+      live_r_ += static_cast<double>(spec.valid_r(p).size());
+    live_r_ /= static_cast<double>(spec.p);
+    for (std::int64_t q = 0; q < spec.q; ++q)
+      live_s_ += static_cast<double>(spec.valid_s(q).size());
+    live_s_ /= static_cast<double>(spec.q);
+    image_bytes_ = static_cast<double>(spec.h * spec.w * spec.c_per_group()) * x_size();
+    const double rows = std::min<double>(
+        static_cast<double>(spec.h),
+        static_cast<double>((schedule_.rows_per_task - 1) * spec.stride_h) +
+            static_cast<double>((schedule_.weights.r.size() - 1) * spec.dilation_h + 1));
+    input_bytes_ = image_bytes_ / static_cast<double>(spec.h) * rows * static_cast<double>(images_);
+  }
+
+  double microseconds() const {
+    Work task;
+    for (const PanelKind& kind : schedule_.weights.kinds) {
+      Work panel = this->panel(kind);
+      const double share = static_cast<double>(kind.count) / static_cast<double>(panels()) *
+                           static_cast<double>(schedule_.panels_per_task);
+      task.cycles += panel.cycles * share;
+      task.l2_bytes += panel.l2_bytes * share;
+      task.l3_bytes += panel.l3_bytes * share;
+      task.memory_bytes += panel.memory_bytes * share;
+    }
+    add_task(task);
+    const std::int64_t tasks = schedule_.tasks(batch_);
+    const double each = task.total(threads_) + kTaskCycles;
+    // Workers fetch tasks one by one, so the last round may leave some idle.
+    const double rounds = std::ceil(static_cast<double>(tasks) / threads_);
+    return rounds * each / kCyclesPerUs;
+  }
+
+ private:
+  bool along_batch() const {
+    return config_.family == CpuFamily::kGemm && config_.axis == TileAxis::kAxisN;
+  }
+  double x_size() const { return schedule_.dot ? 2 : 4; }
+  std::int64_t panels() const {
+    return schedule_.weights.kinds.back().first + schedule_.weights.kinds.back().count;
+  }
+
+  /// Cycles of one channel step of `pixels` x `vectors`: each pixel is broadcast, each vector of
+  /// filters loaded.
+  double step(double pixels, double vectors) const {
+    const double arithmetic = pixels * vectors * (isa_.has_fma() ? 1 : 2);
+    const double loads = pixels + vectors;
+    const double issue = (arithmetic + loads + 2.0 / std::max(config_.unroll, 1)) / kIssueWidth;
+    return std::max(
+        {arithmetic / 2, loads / 2, issue, isa_.has_fma() ? kFmaLatency : kFmaLatency + 3});
+  }
+
+  /// Factor on the loads of a tile whose pixels stand `stride` bytes apart: more of them in one set
+  /// than L1 has ways evict each other at every step.
+  double conflict(double pixels, std::int64_t stride) const {
+    constexpr std::int64_t kWayBytes = 4096;
+    constexpr double kWays = 8;
+    const std::int64_t period = kWayBytes / std::gcd(kWayBytes, std::max<std::int64_t>(stride, 64));
+    const double in_one_set = pixels / static_cast<double>(period);
+    return in_one_set > kWays - 1 ? 1.6 : 1.0;
+  }
+
+  /// All tiles of one panel in a task, all channel blocks.
+  Work panel(const PanelKind& kind) const {
+    Work work;
+    const double vectors = kind.vectors;
+    const double kc = static_cast<double>(schedule_.weights.kc) / schedule_.weights.pair;
+    const double blocks = static_cast<double>(blocks_);
+    double tiles = 0, pixels = 0;
+    if (config_.family == CpuFamily::kGemm && !along_batch()) {
+      row_tiles(vectors, kc, work, tiles, pixels);
+    } else {
+      point_tiles(vectors, kc, work, tiles, pixels);
+    }
+    work.cycles = (work.cycles + tiles * kTileCycles) * blocks;
+    add_stores(work, pixels * vectors);
+    add_weights(kind, work, tiles);
+    add_input(work);
+    return work;
+  }
+
+  void row_tiles(double vectors, double kc, Work& work, double& tiles, double& pixels) const {
+    const bool flat = schedule_.flat;
+    const std::int64_t length = flat ? schedule_.rows_per_task * spec_.q : spec_.q;
+    const double rows = flat ? 1 : static_cast<double>(schedule_.rows_per_task);
+    const double taps_r = flat ? 1 : live_r_;
+    const bool merged = spec_.c == schedule_.weights.kc && spec_.dilation_w == 1;
+    for (const TileRun& run : make_tile_runs(spec_, length, config_.mr, flat)) {
+      const double count = static_cast<double>(run.count) * rows * static_cast<double>(images_);
+      double cycles = 0, loops = 0;
+      for (const std::uint64_t valid : run.valid) {
+        if (valid == 0) continue;
+        cycles += kc * step(std::popcount(valid), vectors);
+        loops += 1;
+      }
+      if (run.interior && merged) loops = 1;
+      cycles *= conflict(static_cast<double>(run.size), spec_.stride_w * spec_.c * 4);
+      work.cycles += count * taps_r * (cycles + loops * kLoopCycles);
+      tiles += count;
+      pixels += count * static_cast<double>(run.size);
+    }
+  }
+
+  /// Tiles at one output position: mr images (gemm, axis n) or a single pixel (direct).
+  void point_tiles(double vectors, double kc, Work& work, double& tiles, double& pixels) const {
+    const double positions = static_cast<double>(schedule_.rows_per_task * spec_.q);
+    const bool merged = spec_.c == schedule_.weights.kc && spec_.dilation_w == 1;
+    const double loops = live_r_ * (along_batch() && merged ? 1 : live_s_);
+    const auto add = [&](double count, double size) {
+      double cycles = live_r_ * live_s_ * kc * step(size, vectors);
+      if (along_batch()) cycles *= conflict(size, spec_.h * spec_.w * spec_.c * 4);
+      work.cycles += count * positions * (cycles + loops * kLoopCycles);
+      tiles += count * positions;
+      pixels += count * positions * size;
+    };
+    if (!along_batch()) return add(static_cast<double>(images_), 1);
+    const std::int64_t full = images_ / config_.mr, rest = images_ % config_.mr;
+    if (full > 0) add(static_cast<double>(full), config_.mr);
+    if (rest > 0) add(1, static_cast<double>(rest));
+  }
+
+  /// The output, written once, and partial sums kept in it between channel blocks.
+  void add_stores(Work& work, double sums) const {
+    const double lanes = isa_.lanes();
+    const bool scattered = spec_.y_layout == Layout::kNchw;
+    work.cycles += sums * (scattered ? 2 * lanes : 2);
+    work.memory_bytes += sums * lanes * size_of(spec_.y_type);
+    if (blocks_ > 1) {
+      work.cycles += sums * 2 * static_cast<double>(blocks_ - 1);
+      work.l2_bytes += sums * lanes * 8 * static_cast<double>(blocks_ - 1);
+    }
+  }
+
+  /// Every tile reads its panel's block again: from L1 if it fits beside the pixels, else from
+  /// further away.
+  void add_weights(const PanelKind& kind, Work& work, double tiles) const {
+    const double packed_taps =
+        static_cast<double>(schedule_.weights.r.size() * schedule_.weights.s.size());
+    const double panel = static_cast<double>(kind.panel_elements) * size_of(schedule_.weights.type);
+    const double block = panel / static_cast<double>(blocks_);
+    const double used = live_r_ * live_s_ / std::max(packed_taps, 1.0);
+    const double l1 = static_cast<double>(isa_.l1_bytes), l2 = static_cast<double>(isa_.l2_bytes);
+    // What overflows L1 is read from L2 once per tile; a little more than L1 already evicts most of
+    // itself.
+    const double from_l2 = std::clamp((block - 0.6 * l1) / (0.4 * l1), 0.0, 1.0);
+    work.l2_bytes += tiles * panel * used * from_l2;
+    const double from_l3 = std::clamp((block - 0.6 * l2) / (0.4 * l2), 0.0, 1.0);
+    work.l3_bytes += tiles * panel * used * from_l3;
+    // The panel's first use in this task; consecutive tasks share weights that stay in L2.
+    const double of_task = panel * static_cast<double>(schedule_.panels_per_task);
+    const bool stays = of_task + input_bytes_ < 0.7 * l2 && schedule_.tasks(batch_) > threads_;
+    if (!stays) work.l3_bytes += panel;
+  }
+
+  /// The task's input passes by once per panel and channel block.
+  void add_input(Work& work) const {
+    const double l1 = static_cast<double>(isa_.l1_bytes), l2 = static_cast<double>(isa_.l2_bytes);
+    const double block = input_bytes_ / static_cast<double>(blocks_);
+    if (block > 0.5 * l1) work.l2_bytes += input_bytes_;
+    if (input_bytes_ > 0.6 * l2) work.l3_bytes += input_bytes_;
+  }
+
+  /// What happens once per task: the input comes from memory or L3, and may be converted.
+  void add_task(Work& work) const {
+    const double whole = image_bytes_ * static_cast<double>(spec_.groups * batch_);
+    double& source =
+        whole > 0.5 * static_cast<double>(isa_.l3_bytes) ? work.memory_bytes : work.l3_bytes;
+    source += input_bytes_;
+    if (!schedule_.staged) return;
+    const double elements = input_bytes_ / 4;
+    work.cycles += elements * (spec_.x_layout == Layout::kNchw ? 0.8 : 0.3);
+  }
+
+  const ConvSpec& spec_;
+  const CpuConfig& config_;
+  const CpuIsa& isa_;
+  int threads_;
+  CpuSchedule schedule_;
+  std::int64_t batch_, blocks_, images_ = 1;
+  double live_r_ = 0, live_s_ = 0;  ///< valid taps of an output row and column, on average
+  double image_bytes_ = 0;          ///< input of one group of one image
+  double input_bytes_ = 0;          ///< input of one task
+};
+
+}  // namespace
+
+double predict_cpu_us(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa,
+                      int threads) {
+  return Model(spec, config, isa, threads).microseconds();
+}
+
+}  // namespace convoke
