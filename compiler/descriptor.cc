@@ -62,7 +62,8 @@ std::int64_t read_number(std::string_view word, std::size_t& pos, std::string_vi
   const char* begin = word.data() + pos;
   const auto [end, error] = std::from_chars(begin, word.data() + word.size(), value);
   if (error == std::errc::invalid_argument) {
-    fail(fmt::format("the descriptor's entry {} at column {} has no number", name, pos + 1));
+    fail(fmt::format("the descriptor's entry {} at column {} has no number", name,
+                     pos - name.size() + 1));
   }
   const std::string_view digits(begin, end - begin);
   if (error == std::errc::result_out_of_range || value > kMaxDim || value < 0) {
