@@ -1,5 +1,6 @@
-// Tunes one problem after another under one wall-clock budget: rank by the model, compile, verify, measure
-// interleaved, store every sample. Stops between two measurements when asked; what was measured is kept.
+// Tunes one problem after another under one wall-clock budget: rank by the model, compile, verify,
+// measure interleaved, store every sample. Stops between two measurements when asked; what was
+// measured is kept.
 #pragma once
 
 #include <atomic>
@@ -8,29 +9,22 @@
 #include <string>
 #include <vector>
 
+#include "autotune/measure.h"
 #include "autotune/tuning_db.h"
 #include "autotune/verify.h"
 #include "runtime/target.h"
 
 namespace convoke {
 
-struct Timing {
-  double median_us = 0;
-  double spread_us = 0;   ///< interquartile range
-  std::int64_t n = 0;
-};
-
-/// Times ready-to-call functions against each other: rounds visit all of them in turn, each call's batch long
-/// enough for the clock. `rotate` sets of buffers are the callers' business.
-std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>& calls, double seconds_each, int min_rounds = 5);
-
 struct TuneOptions {
-  double budget_seconds = 60;    ///< over all problems; shared out by predicted work
-  int candidates = 12;           ///< measured per problem at most
+  double budget_seconds = 60;  ///< over all problems; shared out by predicted work
+  int candidates = 12;         ///< measured per problem at most
   std::uint64_t seed = 1;
-  bool force = false;            ///< measure even where the database already has a winner
-  std::optional<KernelConfig> config;  ///< `--config`: measure this one alone, for problems where it is legal
-  std::int64_t workspace_limit = -1;   ///< bytes; candidates that need more (weights packed) are left out; -1: none
+  bool force = false;  ///< measure even where the database already has a winner
+  std::optional<KernelConfig>
+      config;  ///< `--config`: measure this one alone, for problems where it is legal
+  std::int64_t workspace_limit =
+      -1;  ///< bytes; candidates that need more (weights packed) are left out; -1: none
   const std::atomic<bool>* stop = nullptr;  ///< set by Ctrl-C
 };
 
@@ -41,17 +35,19 @@ struct TuneResult {
   std::optional<KernelConfig> winner;
   Timing timing;
   bool from_database = false;
-  int measured = 0, compiled = 0, rejected = 0;   ///< candidates
+  int measured = 0, compiled = 0, rejected = 0;  ///< candidates
 };
 
 /// Called before each problem and after each candidate.
 using TuneProgress = std::function<void(std::size_t problem, int candidate, int candidates)>;
 
-/// One result per problem, in order. Never throws for one problem's failure: its verdict and reason say it.
+/// One result per problem, in order. Never throws for one problem's failure: its verdict and reason
+/// say it.
 std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& problems, TuningDb& db,
                              const TuneOptions& options, const TuneProgress& progress = {});
 
-/// The winner of the database if it is still legal, else the default. The one way that plans choose.
+/// The winner of the database if it is still legal, else the default. The one way that plans
+/// choose.
 KernelConfig choose_config(Target& target, const ConvSpec& spec, const TuningDb& db);
 
 }  // namespace convoke

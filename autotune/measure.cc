@@ -1,0 +1,79 @@
+#include "autotune/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace convoke {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kTurnSeconds = 200e-6;
+constexpr std::int64_t kMaxRepeats = 100000;
+constexpr std::int64_t kMaxRounds = 1000;
+
+double time_seconds(const std::function<void()>& call, std::int64_t repeats) {
+  const Clock::time_point start = Clock::now();
+  for (std::int64_t i = 0; i < repeats; ++i) call();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct Turn {
+  std::int64_t repeats = 1;
+  double seconds = 0;  ///< of all repeats, about
+};
+
+/// Grows the repeats until they fill a turn; the first, cold run only counts for what is slow
+/// anyway.
+Turn calibrate(const std::function<void()>& call) {
+  Turn turn;
+  while (true) {
+    turn.seconds = time_seconds(call, turn.repeats);
+    if (turn.seconds >= kTurnSeconds || turn.repeats >= kMaxRepeats) return turn;
+    const double missing = kTurnSeconds / std::max(turn.seconds, 1e-9) * 1.1;
+    const auto wanted = static_cast<std::int64_t>(
+        std::ceil(static_cast<double>(turn.repeats) * std::min(missing, 10.0)));
+    turn.repeats = std::clamp(wanted, turn.repeats + 1, kMaxRepeats);
+  }
+}
+
+}  // namespace
+
+double quantile(std::vector<double> values, double fraction) {
+  std::sort(values.begin(), values.end());
+  const double at = fraction * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>& calls,
+                                        double seconds_each, int min_rounds) {
+  std::vector<Turn> turns;
+  double round_seconds = 0;
+  for (const auto& call : calls) {
+    turns.push_back(calibrate(call));
+    round_seconds += turns.back().seconds;
+  }
+  const double affordable =
+      seconds_each * static_cast<double>(calls.size()) / std::max(round_seconds, 1e-9);
+  const auto rounds = std::clamp(static_cast<std::int64_t>(std::min(affordable, 1e6)),
+                                 std::int64_t{std::max(min_rounds, 1)},
+                                 std::max<std::int64_t>(kMaxRounds, min_rounds));
+
+  std::vector<std::vector<double>> samples(calls.size());
+  for (std::int64_t round = 0; round < rounds; ++round)
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      const std::int64_t repeats = turns[i].repeats;
+      samples[i].push_back(time_seconds(calls[i], repeats) / static_cast<double>(repeats) * 1e6);
+    }
+  std::vector<Timing> result;
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    result.push_back({quantile(samples[i], 0.5),
+                      quantile(samples[i], 0.75) - quantile(samples[i], 0.25),
+                      rounds * turns[i].repeats});
+  return result;
+}
+
+}  // namespace convoke

@@ -1,0 +1,28 @@
+// Times functions against each other on a machine that is not quiet: they take turns, each turn is
+// long enough for the clock, and the answer is a median with its interquartile range, which a few
+// disturbed turns do not move. What runs is timed as it is used: warm buffers, no flushing; random
+// data and touched pages are the callers' business.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace convoke {
+
+struct Timing {
+  double median_us = 0;  ///< of one call
+  double spread_us = 0;  ///< interquartile range of the turns
+  std::int64_t n = 0;    ///< timed calls
+};
+
+/// Rounds visit all calls in turn until about `seconds_each` per call has passed, `min_rounds` at
+/// least. Each call runs once untimed first; a turn of a short call repeats it for about 0.2 ms.
+/// Exceptions of a call pass through.
+std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>& calls,
+                                        double seconds_each, int min_rounds = 5);
+
+/// Median and interquartile range of samples, interpolated between neighbours. @pre not empty
+double quantile(std::vector<double> values, double fraction);
+
+}  // namespace convoke

@@ -1,0 +1,84 @@
+// The clockwork of the tuner, timed on sleeps and counters rather than on kernels.
+#include "autotune/measure.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <stdexcept>
+#include <thread>
+
+namespace convoke {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Busy for `us` microseconds: a sleep would measure the scheduler.
+void work(double us) {
+  const auto end = Clock::now() + std::chrono::duration<double, std::micro>(us);
+  while (Clock::now() < end) {
+  }
+}
+
+TEST(Measure, QuantilesInterpolate) {
+  EXPECT_EQ(quantile({5}, 0.25), 5);
+  EXPECT_EQ(quantile({4, 1, 3, 2}, 0.5), 2.5);
+  EXPECT_EQ(quantile({1, 2, 3, 4, 5}, 0.75), 4);
+  EXPECT_EQ(quantile({5, 1}, 0), 1);
+  EXPECT_EQ(quantile({5, 1}, 1), 5);
+}
+
+TEST(Measure, OrdersByTimeAndKeepsTheScale) {
+  const auto t = measure_interleaved({[] { work(300); }, [] { work(600); }, [] { work(5); }}, 0.02);
+  ASSERT_EQ(t.size(), 3u);
+  EXPECT_LT(t[0].median_us, t[1].median_us);
+  EXPECT_LT(t[2].median_us, t[0].median_us);
+  // The machine may be busy: never faster than the work, and not far slower.
+  EXPECT_GE(t[0].median_us, 300);
+  EXPECT_LT(t[0].median_us, 2000);
+  EXPECT_GE(t[2].median_us, 5);
+  EXPECT_LT(t[2].median_us, 50);
+}
+
+TEST(Measure, CallsTakeTurns) {
+  std::vector<int> order;
+  measure_interleaved(
+      {[&] { order.push_back(0), work(250); }, [&] { order.push_back(1), work(250); }}, 0.0, 6);
+  // One warm-up each, then six rounds in turn.
+  ASSERT_EQ(order.size(), 14u);
+  for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], static_cast<int>(i % 2)) << i;
+}
+
+TEST(Measure, ShortCallsAreRepeatedLongOnesAreNot) {
+  int calls = 0;
+  const Timing quick = measure_interleaved({[&] { ++calls, work(1); }}, 0.0, 5)[0];
+  EXPECT_GE(quick.n, 5 * 50);
+  EXPECT_LE(quick.n, calls);
+  calls = 0;
+  const Timing slow = measure_interleaved({[&] { ++calls, work(3000); }}, 0.0, 3)[0];
+  EXPECT_EQ(slow.n, 3);
+  EXPECT_EQ(calls, 4);
+}
+
+TEST(Measure, UsesTheTimeItIsGiven) {
+  const auto start = Clock::now();
+  const Timing t = measure_interleaved({[] { work(400); }}, 0.05)[0];
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  EXPECT_GE(t.n, 20);
+  EXPECT_LT(seconds, 0.5);
+}
+
+TEST(Measure, AFewDisturbedTurnsDoNotMoveTheMedian) {
+  int call = 0;
+  const Timing t = measure_interleaved({[&] { work(++call % 10 == 0 ? 5000 : 300); }}, 0.0, 21)[0];
+  EXPECT_LT(t.median_us, 1500);
+}
+
+TEST(Measure, ExceptionsPassThrough) {
+  EXPECT_THROW(measure_interleaved({[] { throw std::runtime_error("x"); }}, 0.01),
+               std::runtime_error);
+  EXPECT_TRUE(measure_interleaved({}, 0.01).empty());
+}
+
+}  // namespace
+}  // namespace convoke
