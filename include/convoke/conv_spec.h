@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "convoke/export.h"
+
 namespace convoke {
 
 enum class Pass { kFprop, kDgrad, kWgrad };
@@ -28,15 +30,15 @@ inline constexpr std::int64_t kMaxDim = (std::int64_t{1} << 31) - 1;
 /// Largest number of elements of a tensor (one image of it if the batch is open).
 inline constexpr std::int64_t kMaxElements = std::int64_t{1} << 44;
 
-const char* to_string(Pass);      ///< "fprop", "dgrad", "wgrad"
-const char* to_string(DataType);  ///< "f32", "tf32", "f16", "bf16", "s8", "u8", "e4m3", "s32"
-const char* to_string(Layout);    ///< "nhwc", "nchw"
+CONVOKE_API const char* to_string(Pass);      ///< "fprop", "dgrad", "wgrad"
+CONVOKE_API const char* to_string(DataType);  ///< "f32", "tf32", "f16", "bf16", "s8", "u8", "e4m3", "s32"
+CONVOKE_API const char* to_string(Layout);    ///< "nhwc", "nchw"
 /// Inverse of to_string. @throws Error kUsage naming the word and the accepted ones.
-Pass parse_pass(std::string_view);
-DataType parse_data_type(std::string_view);
-Layout parse_layout(std::string_view);
+CONVOKE_API Pass parse_pass(std::string_view);
+CONVOKE_API DataType parse_data_type(std::string_view);
+CONVOKE_API Layout parse_layout(std::string_view);
 /// Bytes of one stored element.
-int size_of(DataType);
+CONVOKE_API int size_of(DataType);
 
 /// A half-open range [begin, end) of indices.
 struct Range {
@@ -50,7 +52,7 @@ struct Range {
 /// q*stride_w - pad_w + s*dilation_w] * w[k,c,r,s]), c over the C/g channels of k's group; taps
 /// outside the image contribute nothing (they are skipped, not multiplied by zero).
 /// For dgrad and wgrad the same struct describes the forward problem whose gradient is meant.
-struct ConvSpec {
+struct CONVOKE_API ConvSpec {
   Pass pass = Pass::kFprop;
   std::int64_t n = 2;                    ///< batch, or kOpenBatch
   std::int64_t c = 1, h = 1, w = 1;      ///< input channels (all groups), height, width
