@@ -99,7 +99,10 @@ struct CONVOKE_API ConvSpec {
 
   /// Checks every rule of a valid problem: positive dimensions within kMaxDim and kMaxElements,
   /// groups that divide C and K, low padding >= 0, high padding > -stride, types and layouts that go
-  /// together. @throws Error kUsage with the value and the limit.
+  /// together: x and w have one type, or each is s8 or u8, but the gradient that dgrad (x) or wgrad
+  /// (w) computes may be f32 beside any type; y is f32, f16 or bf16, or e4m3 if x is a float, or s8,
+  /// u8 or s32 if it is not. The texts (epilogue, sparsity, quant) are not looked at.
+  /// @throws Error kUsage with the value and the limit.
   void validate() const;
 };
 
