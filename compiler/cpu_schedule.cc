@@ -77,6 +77,8 @@ PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::
   packed.type = pair == 2 ? DataType::kBf16 : DataType::kF32;
   packed.pair = pair;
   packed.lanes = lanes;
+  packed.groups = spec.groups;
+  packed.filters = spec.k_per_group();
   packed.kc = kc == 0 ? spec.c_per_group() : kc;
   packed.r = spec.live_r();
   packed.s = spec.live_s();
@@ -132,6 +134,7 @@ CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, con
     case CpuFamily::kDirect:
       return make_direct_schedule(spec, config, isa);
     case CpuFamily::kDepthwise:
+      return make_depthwise_schedule(spec, config, isa);
     case CpuFamily::kAmx:
       break;
   }

@@ -30,6 +30,8 @@ struct PackedWeights {
   DataType type = DataType::kF32;    ///< element type in the packed buffer
   int pair = 1;
   int lanes = 1;                     ///< filters of a vector
+  std::int64_t groups = 1;           ///< as packed: the spec's, or 1 where panels run across its groups (depthwise)
+  std::int64_t filters = 0;          ///< output channels of a packed group; filter f of group i is channel i*filters + f
   std::vector<PanelKind> kinds;
   std::int64_t kc = 0;               ///< channels of a block; divides C/g
   Range r, s;                        ///< packed taps
@@ -77,6 +79,9 @@ AxisTiles split_axis(std::int64_t length, std::int64_t largest);
 
 /// Packed layout for panels of at most `nv` vectors.
 PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair);
+
+/// The depthwise family's: panels of one vector that run across the groups of the spec.
+CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);
 
 /// @pre why_illegal(spec, config, isa) is empty.
 CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);

@@ -9,8 +9,6 @@ namespace {
 
 /// Fused multiply-adds in the code of one kernel: about 0.1 s of compile time (measured, LLVM 19).
 constexpr std::int64_t kMaxCodeFmas = 12000;
-/// Runs of border tiles; more would be code for a handful of pixels each, and `direct` does those.
-constexpr std::size_t kMaxRuns = 24;
 constexpr std::int64_t kMaxScratchBytes = std::int64_t{64} << 20;
 /// Displacements in the code are signed 32-bit.
 constexpr std::int64_t kMaxDisplacement = std::int64_t{1} << 30;
@@ -96,7 +94,7 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
       runs.back().count += run.count;
     } else {
       runs.push_back(std::move(run));
-      if (runs.size() > kMaxRuns) break;
+      if (runs.size() > kMaxTileRuns) break;
     }
   }
   return runs;
@@ -135,8 +133,8 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
       return fmt::format("rows={} must divide P={} for a 1x1 filter", config.rows, spec.p);
     }
     const std::int64_t length = schedule.flat ? schedule.rows_per_task * spec.q : spec.q;
-    if (make_tile_runs(spec, length, config.mr, schedule.flat).size() > kMaxRuns) {
-      return fmt::format("more than {} kinds of border tiles", kMaxRuns);
+    if (make_tile_runs(spec, length, config.mr, schedule.flat).size() > kMaxTileRuns) {
+      return fmt::format("more than {} kinds of border tiles", kMaxTileRuns);
     }
   }
   const std::int64_t fmas = code_fmas(spec, config, schedule);

@@ -24,7 +24,11 @@ struct TileRun {
   bool interior = false;              ///< every tap valid for every pixel
 };
 
+/// Runs of border tiles; more would be code for a handful of pixels each, and `direct` does those.
+inline constexpr std::size_t kMaxTileRuns = 24;
+
 /// Runs of tiles of at most mr pixels that cover `length` pixels of a row (the row itself unless the schedule is flat).
+/// Stops after kMaxTileRuns + 1 runs.
 std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, int mr, bool flat);
 
 std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);

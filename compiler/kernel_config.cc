@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "compiler/cpu_schedule.h"
+#include "compiler/depthwise_tiles.h"
 #include "compiler/gemm_tiles.h"
 #include "convoke/error.h"
 
@@ -132,7 +133,7 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
     case CpuFamily::kDirect:
       return why_illegal_direct(spec, config.cpu, isa);
     case CpuFamily::kDepthwise:
-      return "the depthwise family is not built yet";
+      return why_illegal_depthwise(spec, config.cpu, isa);
     case CpuFamily::kAmx:
       return "the amx family is not built yet";
   }
@@ -149,6 +150,7 @@ std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuI
       configs.push_back(config);
     }
   };
+  enumerate_depthwise(spec, isa, threads, add);
   enumerate_gemm(spec, isa, threads, add);
   enumerate_direct(spec, isa, threads, add);
   return configs;
