@@ -17,7 +17,8 @@ std::unique_ptr<llvm::Module> emit_cpu(llvm::LLVMContext& context, const ConvSpe
   if (std::string why = why_illegal(spec, config, isa); !why.empty()) {
     throw Error(ErrorCode::kUsage, "configuration " + print_config(config) + ": " + why);
   }
-  auto module = std::make_unique<llvm::Module>(print_spec(spec) + " " + print_config(config), context);
+  auto module =
+      std::make_unique<llvm::Module>(print_spec(spec) + " " + print_config(config), context);
   CpuEmitter emitter(*module, spec, config.cpu, isa);
   switch (config.cpu.family) {
     case CpuFamily::kGemm:

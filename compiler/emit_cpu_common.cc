@@ -22,8 +22,7 @@ CpuEmitter::CpuEmitter(llvm::Module& module, const ConvSpec& spec_in, const CpuC
   llvm::Type* ptr = b.getPtrTy();
   llvm::Type* i64_type = b.getInt64Ty();
   auto* type = llvm::FunctionType::get(b.getVoidTy(), {ptr, i64_type, i64_type, ptr}, false);
-  function =
-      llvm::Function::Create(type, llvm::Function::ExternalLinkage, kCpuKernelEntry, module);
+  function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, kCpuKernelEntry, module);
   function->addFnAttr(llvm::Attribute::NoUnwind);
   entry_ = llvm::BasicBlock::Create(module.getContext(), "entry", function);
   b.SetInsertPoint(entry_);
@@ -47,8 +46,7 @@ void CpuEmitter::loop(Value* begin, Value* end, std::int64_t step, const Body& b
   auto* begin_constant = llvm::dyn_cast<llvm::ConstantInt>(begin);
   auto* end_constant = llvm::dyn_cast<llvm::ConstantInt>(end);
   if (begin_constant && end_constant) {
-    const std::int64_t trips =
-        end_constant->getSExtValue() - begin_constant->getSExtValue();
+    const std::int64_t trips = end_constant->getSExtValue() - begin_constant->getSExtValue();
     if (trips <= 0) return;
     if (trips <= step) {
       body(begin);
@@ -185,9 +183,8 @@ Value* CpuEmitter::strided_load(Value* base, Value* at, std::int64_t stride, Dat
 void CpuEmitter::for_each_task(const std::function<void(const Task&)>& body) {
   const CpuSchedule& plan = schedule;
   const PanelKind& last = plan.weights.kinds.back();
-  Value* image_blocks = plan.images_per_task == 1
-                            ? n
-                            : div(add(n, plan.images_per_task - 1), plan.images_per_task);
+  Value* image_blocks =
+      plan.images_per_task == 1 ? n : div(add(n, plan.images_per_task - 1), plan.images_per_task);
   loop(task_begin_, task_end_, 1, [&](Value* task) {
     auto block = [&](Value* index, std::int64_t size, Value* limit) {
       Value* begin = mul(index, size);

@@ -1,5 +1,5 @@
-// The universal fallback: one output pixel at a time, all borders decided at run time, in little code.
-// Vectors run over the filters of a group; any layout, type, stride, dilation and padding.
+// The universal fallback: one output pixel at a time, all borders decided at run time, in little
+// code. Vectors run over the filters of a group; any layout, type, stride, dilation and padding.
 #include "compiler/emit_cpu_common.h"
 
 namespace convoke {
@@ -73,15 +73,16 @@ void emit_direct(CpuEmitter& e) {
     for (const PanelPiece& piece : make_panel_pieces(e.schedule, spec.k_per_group())) {
       e.loop(e.max(task.panel_begin, e.i64(piece.first)),
              e.min(task.panel_end, e.i64(piece.first + piece.count)), 1, [&](Value* panel) {
-        const PanelPlace place = e.panel_place(task, piece, panel);
-        e.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
-          e.loop(task.row_begin, task.row_end, 1, [&](Value* p) {
-            e.loop(0, spec.q, 1, [&](Value* q) {
-              emit_pixel(e, task, image, p, q, place.weights, place.k, piece.vectors, piece.last_lanes);
-            });
-          });
-        });
-      });
+               const PanelPlace place = e.panel_place(task, piece, panel);
+               e.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
+                 e.loop(task.row_begin, task.row_end, 1, [&](Value* p) {
+                   e.loop(0, spec.q, 1, [&](Value* q) {
+                     emit_pixel(e, task, image, p, q, place.weights, place.k, piece.vectors,
+                                piece.last_lanes);
+                   });
+                 });
+               });
+             });
     }
   });
 }

@@ -1,7 +1,8 @@
-// Implicit GEMM: pixels times packed panels of filters, in registers, without an im2col buffer. A tile
-// is `size` pixels by `vectors` vectors of filters; each step broadcasts one channel of every pixel and
-// multiplies it into the panel's row. Borders: with axis=q the valid pixels of each tap are constants of
-// the code, with axis=n the valid taps are a runtime range that all pixels of a tile share.
+// Implicit GEMM: pixels times packed panels of filters, in registers, without an im2col buffer. A
+// tile is `size` pixels by `vectors` vectors of filters; each step broadcasts one channel of every
+// pixel and multiplies it into the panel's row. Borders: with axis=q the valid pixels of each tap
+// are constants of the code, with axis=n the valid taps are a runtime range that all pixels of a
+// tile share.
 #include <llvm/IR/Intrinsics.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
@@ -48,10 +49,10 @@ class Gemm {
   /// One tile: which code, and where it stands.
   struct Tile {
     const PanelPiece& piece;
-    std::int64_t size;       ///< pixels
-    Value* x;                ///< input at (image, h 0, w 0, first channel of the block)
-    Value* weights;          ///< of this panel and channel block
-    Value* block;            ///< channel block
+    std::int64_t size;  ///< pixels
+    Value* x;           ///< input at (image, h 0, w 0, first channel of the block)
+    Value* weights;     ///< of this panel and channel block
+    Value* block;       ///< channel block
     Value *image, *p, *q, *k;
   };
 
@@ -63,9 +64,15 @@ class Gemm {
     e.loop(first, last, 1, [&](Value* panel) {
       const PanelPlace place = e.panel_place(task, piece, panel);
       e.loop(0, blocks_, 1, [&](Value* block) {
-        Tile tile{piece, 0, e.offset(x, e.mul(block, packed.kc * x_size_)),
+        Tile tile{piece,
+                  0,
+                  e.offset(x, e.mul(block, packed.kc * x_size_)),
                   e.offset(place.weights, e.mul(block, piece.panel_elements / blocks_ * w_size_)),
-                  block, nullptr, nullptr, nullptr, place.k};
+                  block,
+                  nullptr,
+                  nullptr,
+                  nullptr,
+                  place.k};
         if (e.config.axis == TileAxis::kAxisQ) {
           tiles_along_row(task, tile);
         } else {
@@ -100,8 +107,8 @@ class Gemm {
 
   void row_tile(const Tile& tile, const TileRun& run) {
     const Accumulators acc = start(tile);
-    const auto [r_begin, r_end] = schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)}
-                                                : e.valid_r(tile.p);
+    const auto [r_begin, r_end] =
+        schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)} : e.valid_r(tile.p);
     const std::int64_t s_count = packed.s.size();
     const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
     e.loop(r_begin, r_end, 1, [&](Value* r) {
@@ -181,15 +188,16 @@ class Gemm {
     return e.offset(tile.x, e.mul(h, row_bytes_));
   }
 
-  /// Multiplies `count` consecutive channels: x advances by a channel, the panel by a row, each step. A count that is
-  /// not a constant is a multiple of the unrolling.
+  /// Multiplies `count` consecutive channels: x advances by a channel, the panel by a row, each
+  /// step. A count that is not a constant is a multiple of the unrolling.
   void steps(const Tile& tile, const Accumulators& acc, std::uint64_t valid,
              std::int64_t pixel_stride, Value* x, Value* weights, Value* count) {
     const std::int64_t pair = packed.pair;
     const std::int64_t row_bytes = tile.piece.vectors * e.lanes * w_size_ * pair;
     auto run = [&](Value* x_at, Value* w_at, std::int64_t n) {
       for (std::int64_t i = 0; i < n; ++i) {
-        step(tile, acc, valid, pixel_stride, x_at, i * pair * x_size_, e.offset(w_at, i * row_bytes));
+        step(tile, acc, valid, pixel_stride, x_at, i * pair * x_size_,
+             e.offset(w_at, i * row_bytes));
       }
     };
     const std::int64_t unroll = e.config.unroll;
@@ -230,10 +238,10 @@ class Gemm {
       if (schedule.dot) pixel = e.b.CreateBitCast(pixel, row);
       for (int v = 0; v < vectors; ++v) {
         llvm::AllocaInst* sum = acc[static_cast<std::size_t>(i * vectors + v)];
-        e.set(sum, schedule.dot
-                       ? e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
-                                             {e.get(sum), pixel, filters[static_cast<std::size_t>(v)]})
-                       : e.fma(pixel, filters[static_cast<std::size_t>(v)], e.get(sum)));
+        e.set(sum, schedule.dot ? e.b.CreateIntrinsic(
+                                      llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
+                                      {e.get(sum), pixel, filters[static_cast<std::size_t>(v)]})
+                                : e.fma(pixel, filters[static_cast<std::size_t>(v)], e.get(sum)));
       }
     }
   }
@@ -249,7 +257,8 @@ class Gemm {
 
   Accumulators start(const Tile& tile) {
     Accumulators acc;
-    for (std::int64_t i = 0; i < tile.size * tile.piece.vectors; ++i) acc.push_back(e.variable(e.vec()));
+    for (std::int64_t i = 0; i < tile.size * tile.piece.vectors; ++i)
+      acc.push_back(e.variable(e.vec()));
     auto zeros = [&] {
       for (llvm::AllocaInst* sum : acc) e.set(sum, e.zero());
     };
@@ -292,14 +301,14 @@ class Gemm {
     for (int v = 0; v < tile.piece.vectors; ++v) {
       Value* at = y_at(tile, v);
       for (std::int64_t i = 0; i < tile.size; ++i) {
-        body(acc[static_cast<std::size_t>(i * tile.piece.vectors + v)],
-             e.add(at, i * pixel_stride), v);
+        body(acc[static_cast<std::size_t>(i * tile.piece.vectors + v)], e.add(at, i * pixel_stride),
+             v);
       }
     }
   }
 
-  /// Converts the input that a task reads to f32 [image][h][w][C/g] in scratch; returns the pointer that stands for
-  /// image 0, row 0.
+  /// Converts the input that a task reads to f32 [image][h][w][C/g] in scratch; returns the pointer
+  /// that stands for image 0, row 0.
   Value* stage(const Task& task) {
     Value* h_begin = e.i64(0);
     Value* h_end = e.i64(spec.h);
@@ -340,7 +349,8 @@ class Gemm {
     }
     // nchw: square blocks are transposed in registers, what is left over element by element.
     const std::int64_t plane = spec.h * spec.w * size;
-    Value* first = e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w * size);
+    Value* first =
+        e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w * size);
     Value* from = e.offset(e.x, first);
     const std::int64_t whole_c = cg / e.lanes * e.lanes;
     const std::int64_t whole_w = spec.w / e.lanes * e.lanes;
@@ -351,15 +361,14 @@ class Gemm {
       });
     });
     auto elements = [&](Value* c, Value* col) {
-      Value* value = e.load_scalar(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))), spec.x_type);
+      Value* value =
+          e.load_scalar(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))), spec.x_type);
       e.store_scalar(value, e.offset(to, e.add(e.mul(col, cg * 4), e.mul(c, 4))), DataType::kF32);
     };
-    e.loop(0, whole_c, 1, [&](Value* c) {
-      e.loop(whole_w, spec.w, 1, [&](Value* col) { elements(c, col); });
-    });
-    e.loop(whole_c, cg, 1, [&](Value* c) {
-      e.loop(0, spec.w, 1, [&](Value* col) { elements(c, col); });
-    });
+    e.loop(0, whole_c, 1,
+           [&](Value* c) { e.loop(whole_w, spec.w, 1, [&](Value* col) { elements(c, col); }); });
+    e.loop(whole_c, cg, 1,
+           [&](Value* c) { e.loop(0, spec.w, 1, [&](Value* col) { elements(c, col); }); });
   }
 
   void convert(Value* from, Value* to, std::int64_t count) {

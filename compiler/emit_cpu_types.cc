@@ -1,5 +1,5 @@
-// Typed loads and stores. Conversions of f16 and bf16 are integer arithmetic where the instruction set
-// has none, so that no kernel ever calls into a runtime library.
+// Typed loads and stores. Conversions of f16 and bf16 are integer arithmetic where the instruction
+// set has none, so that no kernel ever calls into a runtime library.
 #include <llvm/IR/Intrinsics.h>
 
 #include "compiler/emit_cpu_common.h"
@@ -43,7 +43,8 @@ Value* CpuEmitter::half_to_float(Value* value, int width) {
   Value* magnitude = b.CreateShl(b.CreateAnd(word, bits(words, 0x7fff)), 13);
   // Scaling by 2^112 moves the exponent and makes subnormals right at once.
   Value* scale = b.CreateBitCast(bits(words, 0x77800000), vec(width));
-  Value* finite = b.CreateBitCast(b.CreateFMul(b.CreateBitCast(magnitude, vec(width)), scale), words);
+  Value* finite =
+      b.CreateBitCast(b.CreateFMul(b.CreateBitCast(magnitude, vec(width)), scale), words);
   Value* special = b.CreateICmpUGE(magnitude, bits(words, 0x0f800000));
   Value* infinite = b.CreateOr(magnitude, bits(words, 0x7f800000));
   return b.CreateBitCast(b.CreateOr(b.CreateSelect(special, infinite, finite), sign), vec(width));
@@ -62,8 +63,8 @@ Value* CpuEmitter::float_to_half(Value* value, int width) {
   Value* magnitude = b.CreateAnd(word, bits(words, 0x7fffffff));
   // Normal: rebias the exponent and round to nearest even on bit 13; an overflow carries into Inf.
   Value* odd = b.CreateAnd(b.CreateLShr(magnitude, 13), bits(words, 1));
-  Value* normal = b.CreateLShr(
-      b.CreateAdd(b.CreateAdd(magnitude, bits(words, 0xc8000fffu)), odd), 13);
+  Value* normal =
+      b.CreateLShr(b.CreateAdd(b.CreateAdd(magnitude, bits(words, 0xc8000fffu)), odd), 13);
   // Subnormal: adding 0.5 lets the FPU's own rounding place the bits.
   Value* half = b.CreateBitCast(bits(words, 0x3f000000), vec(width));
   Value* small = b.CreateSub(
@@ -71,7 +72,8 @@ Value* CpuEmitter::float_to_half(Value* value, int width) {
       bits(words, 0x3f000000));
   Value* huge = b.CreateSelect(b.CreateICmpUGT(magnitude, bits(words, 0x7f800000)),
                                bits(words, 0x7e00), bits(words, 0x7c00));
-  Value* result = b.CreateSelect(b.CreateICmpULT(magnitude, bits(words, 0x38800000)), small, normal);
+  Value* result =
+      b.CreateSelect(b.CreateICmpULT(magnitude, bits(words, 0x38800000)), small, normal);
   result = b.CreateSelect(b.CreateICmpUGE(magnitude, bits(words, 0x47800000)), huge, result);
   return b.CreateTrunc(b.CreateOr(result, sign), halves);
 }
@@ -114,8 +116,8 @@ Value* CpuEmitter::load_scalar(Value* pointer, DataType type) {
 
 void CpuEmitter::store_vector(Value* value, Value* pointer, DataType type, int count) {
   const bool is_float = type == DataType::kF32;
-  const int width = static_cast<int>(
-      llvm::cast<llvm::FixedVectorType>(value->getType())->getNumElements());
+  const int width =
+      static_cast<int>(llvm::cast<llvm::FixedVectorType>(value->getType())->getNumElements());
   Value* stored = is_float ? value : narrow(value, type, width);
   const llvm::Align align(static_cast<unsigned>(size_of(type)));
   if (count == width) {
@@ -137,7 +139,8 @@ void CpuEmitter::store_scalar(Value* value, Value* pointer, DataType type) {
     b.CreateAlignedStore(value, pointer, llvm::Align(4));
     return;
   }
-  Value* wide = b.CreateInsertElement(llvm::Constant::getNullValue(vec(4)), value, std::uint64_t{0});
+  Value* wide =
+      b.CreateInsertElement(llvm::Constant::getNullValue(vec(4)), value, std::uint64_t{0});
   store_vector(wide, pointer, type, 1);
 }
 

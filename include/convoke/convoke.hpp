@@ -45,8 +45,10 @@ class CONVOKE_API Executor {
 };
 
 struct DeviceOptions {
-  int threads = 0;               ///< size of the default pool; 0: CONVOKE_NUM_THREADS, else all cores this process may use
-  Executor* executor = nullptr;  ///< used instead of the default pool; must outlive the device and its plans
+  int threads =
+      0;  ///< size of the default pool; 0: CONVOKE_NUM_THREADS, else all cores this process may use
+  Executor* executor =
+      nullptr;  ///< used instead of the default pool; must outlive the device and its plans
 };
 
 /// A place where convolutions run. Cheap to copy: copies share one target and its loaded kernels.
@@ -54,8 +56,8 @@ class CONVOKE_API Device {
  public:
   /// `target`: "auto" (the best there is), "cpu". @throws Error kUsage (unknown name), kDevice.
   static Device open(std::string_view target = "auto", const DeviceOptions& options = {});
-  std::string name() const;         ///< target, e.g. "cpu"
-  std::string description() const;  ///< processor, instruction set, threads
+  std::string name() const;                    ///< target, e.g. "cpu"
+  std::string description() const;             ///< processor, instruction set, threads
   Target& target() const { return *target_; }  ///< internal
 
  private:
@@ -70,7 +72,8 @@ enum class WeightForm {
 };
 
 struct PlanOptions {
-  std::string config;               ///< fixes one configuration (text form); empty: tuning database, else a default
+  std::string
+      config;  ///< fixes one configuration (text form); empty: tuning database, else a default
   WeightForm weights = WeightForm::kPlain;
   std::int64_t workspace_limit = -1;  ///< bytes; -1: none
 };
@@ -91,16 +94,17 @@ struct Buffer {
   std::size_t bytes = 0;
 };
 
-/// Operands of a launch. Tensors are dense, in the spec's layouts; x, w, y and tensor operands must be aligned
-/// to their element, a packed weight buffer and the workspace to 64 bytes. y may not overlap anything else.
+/// Operands of a launch. Tensors are dense, in the spec's layouts; x, w, y and tensor operands must
+/// be aligned to their element, a packed weight buffer and the workspace to 64 bytes. y may not
+/// overlap anything else.
 struct LaunchArgs {
   ConstBuffer x;
-  ConstBuffer w;              ///< plain or packed, as PlanOptions::weights says
+  ConstBuffer w;  ///< plain or packed, as PlanOptions::weights says
   Buffer y;
   const ConstBuffer* operands = nullptr;  ///< the epilogue's, in the order of Plan::operand_names()
   std::size_t operand_count = 0;
-  Buffer workspace;           ///< at least workspace_bytes(batch)
-  std::int64_t batch = 0;     ///< images of this launch if the spec's batch is open; else 0 or n
+  Buffer workspace;        ///< at least workspace_bytes(batch)
+  std::int64_t batch = 0;  ///< images of this launch if the spec's batch is open; else 0 or n
 };
 
 class CONVOKE_API Plan {
@@ -113,17 +117,18 @@ class CONVOKE_API Plan {
   ~Plan();
 
   const ConvSpec& spec() const;
-  std::string config() const;                 ///< text form of the configuration in use
+  std::string config() const;  ///< text form of the configuration in use
   const std::vector<PlanStep>& steps() const;
   const std::vector<std::string>& operand_names() const;
   std::int64_t workspace_bytes(std::int64_t batch = 0) const;
-  std::int64_t packed_weight_bytes() const;   ///< 0 if this configuration reads plain weights
-  bool from_cache() const;                    ///< the kernel came from memory or disk, nothing was compiled
+  std::int64_t packed_weight_bytes() const;  ///< 0 if this configuration reads plain weights
+  bool from_cache() const;  ///< the kernel came from memory or disk, nothing was compiled
 
   /// Packs plain weights into a buffer of packed_weight_bytes(), aligned to 64.
   void prepack(ConstBuffer w, Buffer packed) const;
   /// Runs all steps; returns when y is complete (CPU).
-  /// @throws Error kUsage before anything is written: null, misaligned or too small buffers, wrong batch.
+  /// @throws Error kUsage before anything is written: null, misaligned or too small buffers, wrong
+  /// batch.
   void launch(const LaunchArgs& args) const;
 
  private:
