@@ -55,7 +55,7 @@ class Target {
   virtual KernelConfig default_config(const ConvSpec& spec) const = 0;
   /// Predicted microseconds of one launch; only the order of the values is promised.
   virtual double predict_us(const ConvSpec& spec, const KernelConfig& config) const = 0;
-  /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds. The first call of a process
+  /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds. The first call
   /// measures the memory's bandwidth (tens of milliseconds).
   virtual double limit_us(const ConvSpec& spec) const = 0;
   /// What Kernel::workspace_bytes will say, without compiling: for spec.n images, or one if the batch is open.

@@ -1,0 +1,40 @@
+// A loaded CPU kernel: the machine code, its schedule, and the executor that it runs on. The
+// workspace is one buffer of the caller's: packed weights first (only when the launch takes plain
+// weights), then one scratch area per worker, each part aligned to 64 bytes. The batch is an
+// argument, so one kernel serves all.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "compiler/cpu_kernel_args.h"
+#include "compiler/cpu_schedule.h"
+#include "runtime/cpu_pack.h"
+#include "runtime/target.h"
+
+namespace convoke {
+
+/// Bytes of workspace, also without a kernel at hand.
+std::int64_t cpu_workspace_bytes(const CpuSchedule& schedule, int workers, WeightForm form);
+
+class CpuKernel final : public Kernel {
+ public:
+  /// @param entry code that stays mapped while `code` lives.
+  CpuKernel(const ConvSpec& spec, const CpuSchedule& schedule, std::shared_ptr<Executor> executor,
+            CpuKernelFn entry, std::shared_ptr<const void> code);
+  const std::vector<PlanStep>& steps(WeightForm form) const override;
+  std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const override;
+  std::int64_t packed_weight_bytes() const override { return packer_.bytes(); }
+  void prepack(const void* w, void* packed) const override;
+  void launch(const LaunchArgs& args, WeightForm form) const override;
+
+ private:
+  CpuSchedule schedule_;
+  WeightPacker packer_;
+  std::shared_ptr<Executor> executor_;
+  CpuKernelFn entry_;
+  std::shared_ptr<const void> code_;
+  std::vector<PlanStep> plain_steps_, packed_steps_;
+};
+
+}  // namespace convoke
