@@ -1,5 +1,10 @@
-// Is a kernel right? Runs one plan on integer-valued data (bit for bit) and on random floats (tolerance from type and
-// reduction length) against the reference, with poisoned outputs and red zones around every buffer.
+// Is a kernel right? Runs one configuration against the f64 reference, four ways:
+//  integers    sums that f32 holds exactly: every output bit for bit (zeros of either sign are
+//  equal) floats      within a bound that follows each output's own rounding errors (tolerance.h)
+//  infinities  planted where only padding, dead taps or other outputs would meet them: they must
+//  not spread twice       plain and packed weights give the same bits
+// always with outputs and workspace poisoned, red zones around every buffer, buffers no better
+// aligned than promised, and inputs that must not change. An open batch also runs with one image.
 #pragma once
 
 #include <memory>
@@ -13,22 +18,34 @@ namespace convoke {
 enum class Verdict { kPassed, kFailed, kUntrusted, kUnsupported };
 const char* to_string(Verdict);  ///< "passed", "failed", "untrusted", "unsupported"
 
+/// An output can show an error of its sum if the sum is not zero and the stored value changes
+/// (beyond the tolerance, where there is one) when the sum changes by one. A result with fewer than
+/// this share of such outputs, among those that read any input at all, is untrusted. (Where no
+/// output reads any input, all must equal epilogue(0), and there is nothing that the data could
+/// hide.)
+inline constexpr double kMinTellingShare = 0.05;
+/// Share of the float outputs whose tolerance must be finite: in range, and no division by nearly
+/// zero.
+inline constexpr double kMinComparableShare = 0.5;
+
 struct VerifyResult {
   Verdict verdict = Verdict::kUntrusted;
-  double max_error = 0;   ///< largest |y - reference| of the float run (0 when every bit agreed)
-  double tolerance = 0;   ///< limit of that element
-  std::string reason;     ///< one sentence unless passed: where, expected, got
+  double max_error = 0;  ///< largest |y - reference| of the float run
+  double tolerance = 0;  ///< limit of that element
+  std::string reason;    ///< one sentence unless passed: where, expected, got
 };
 
-/// Holds the inputs and the reference result of one problem, so that many candidates are checked against one
-/// reference run.
+/// Holds the inputs and the reference result of one problem, so that many candidates are checked
+/// against one reference run.
 class Verifier {
  public:
-  /// Runs the reference (spec.n images; 2 when the batch is open).
-  /// `executor` speeds the reference up and may be null.
+  /// Runs the reference (spec.n images; 2 when the batch is open), unless the target cannot run the
+  /// spec anyway. `executor` speeds the reference up and may be null.
   Verifier(Target& target, const ConvSpec& spec, std::uint64_t seed, Executor* executor = nullptr);
   ~Verifier();
-  /// Checks one configuration, plain and packed weights.
+  /// Checks one configuration, plain and packed weights. Thread-safe if the target is.
+  /// @throws Error kDevice where the kernel cannot be built for a reason other than its spec or
+  /// config.
   VerifyResult check(const KernelConfig& config) const;
 
  private:

@@ -23,8 +23,8 @@ endif()
 # convoke_export_only(TARGET MAP): a shared library that exports what MAP (a version script) lists, binds its own
 # symbols to itself and drops what it does not use. Relative relocations are packed: glibc >= 2.36 reads them.
 function(convoke_export_only target map)
-  target_link_options(${target} PRIVATE -Wl,--version-script=${map} -Wl,--exclude-libs,ALL -Wl,-Bsymbolic
-    -Wl,--gc-sections -Wl,--as-needed -Wl,-O1 -Wl,-z,pack-relative-relocs)
+  target_link_options(${target} PRIVATE -Wl,--version-script=${map} -Wl,-Bsymbolic -Wl,--gc-sections
+    -Wl,--as-needed -Wl,-O1 -Wl,-z,pack-relative-relocs)
   if(NOT CONVOKE_SANITIZE)
     target_link_options(${target} PRIVATE -Wl,-z,defs)  # the sanitizers' symbols come from the program
   endif()

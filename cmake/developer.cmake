@@ -4,7 +4,7 @@ file(GLOB_RECURSE OWN_SOURCES CONFIGURE_DEPENDS
   autotune/*.h autotune/*.cc tests/*.h tests/*.cc bench/*.h bench/*.cc examples/*.h examples/*.cc)
 find_program(CLANG_FORMAT NAMES clang-format)
 if(CLANG_FORMAT)
-  add_custom_target(format COMMAND ${CLANG_FORMAT} -i ${OWN_SOURCES} COMMAND_EXPAND_LISTS VERBATIM)
+  add_custom_target(format COMMAND ${CLANG_FORMAT} -i ${OWN_SOURCES} VERBATIM)
 endif()
 find_program(RUN_CLANG_TIDY NAMES run-clang-tidy run-clang-tidy-19 run-clang-tidy-14)
 if(RUN_CLANG_TIDY)

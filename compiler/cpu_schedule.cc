@@ -14,8 +14,9 @@ bool pointwise(const ConvSpec& spec) {
 
 /// Input rows that `rows` consecutive output rows read, taps beyond the image included.
 std::int64_t input_rows(const ConvSpec& spec, std::int64_t rows) {
-  const std::int64_t span =
-      (rows - 1) * spec.stride_h + std::max<std::int64_t>(spec.live_r().size() - 1, 0) * spec.dilation_h + 1;
+  const std::int64_t span = (rows - 1) * spec.stride_h +
+                            std::max<std::int64_t>(spec.live_r().size() - 1, 0) * spec.dilation_h +
+                            1;
   return std::min(span, spec.h);
 }
 
@@ -24,8 +25,8 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
   schedule.dot = isa.has_bf16_dot() && spec.x_type == DataType::kBf16 &&
                  spec.w_type == DataType::kBf16 && spec.x_layout == Layout::kNhwc &&
                  spec.c_per_group() % 2 == 0 && (config.kc == 0 || config.kc % 2 == 0);
-  schedule.staged = !schedule.dot &&
-                    (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
+  schedule.staged =
+      !schedule.dot && (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
   schedule.weights =
       make_packed_weights(spec, config.nv, isa.lanes(), config.kc, schedule.dot ? 2 : 1);
   schedule.flat = config.axis == TileAxis::kAxisQ && pointwise(spec);
@@ -34,7 +35,8 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
     schedule.images_per_task = config.rows;
     schedule.rows_per_task = spec.p;
   } else {
-    schedule.rows_per_task = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
+    schedule.rows_per_task =
+        config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
     schedule.row_blocks = ceil_div(spec.p, schedule.rows_per_task);
     staged_rows = input_rows(spec, schedule.rows_per_task);
   }
@@ -77,11 +79,12 @@ PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::
   packed.type = pair == 2 ? DataType::kBf16 : DataType::kF32;
   packed.pair = pair;
   packed.lanes = lanes;
+  packed.groups = spec.groups;
+  packed.filters = spec.k_per_group();
   packed.kc = kc == 0 ? spec.c_per_group() : kc;
   packed.r = spec.live_r();
   packed.s = spec.live_s();
-  const std::int64_t channels =
-      spec.c_per_group() / packed.kc * ceil_div(packed.kc, pair) * pair;
+  const std::int64_t channels = spec.c_per_group() / packed.kc * ceil_div(packed.kc, pair) * pair;
   const std::int64_t per_filter = packed.r.size() * packed.s.size() * channels;
   const AxisTiles panels = split_axis(ceil_div(spec.k_per_group(), lanes), nv);
   std::int64_t filter = 0;
@@ -132,6 +135,7 @@ CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, con
     case CpuFamily::kDirect:
       return make_direct_schedule(spec, config, isa);
     case CpuFamily::kDepthwise:
+      return make_depthwise_schedule(spec, config, isa);
     case CpuFamily::kAmx:
       break;
   }

@@ -1,6 +1,6 @@
-// The numbers that follow from spec + config and that both the emitter and the launcher need: packed
-// weight layout, scratch per worker, how the work is cut into tasks. Computed here once; the emitter
-// never derives a size of its own. Pure integer arithmetic, no LLVM.
+// The numbers that follow from spec + config and that both the emitter and the launcher need:
+// packed weight layout, scratch per worker, how the work is cut into tasks. Computed here once; the
+// emitter never derives a size of its own. Pure integer arithmetic, no LLVM.
 #pragma once
 
 #include <cstdint>
@@ -15,38 +15,44 @@ namespace convoke {
 /// Output channels of one group are cut into panels of whole vectors, as equal as can be: the first
 /// panels may be one vector wider than the rest. Panels of one width are a kind: one piece of code.
 struct PanelKind {
-  int first = 0, count = 0;          ///< panels [first, first + count) of a group
-  int vectors = 0;                   ///< width in vectors
-  std::int64_t offset = 0;           ///< elements from the group's start to panel `first`
-  std::int64_t panel_elements = 0;   ///< elements of one panel: all channel blocks, all packed taps
-  std::int64_t first_filter = 0;     ///< filter (within the group) at which panel `first` begins
+  int first = 0, count = 0;         ///< panels [first, first + count) of a group
+  int vectors = 0;                  ///< width in vectors
+  std::int64_t offset = 0;          ///< elements from the group's start to panel `first`
+  std::int64_t panel_elements = 0;  ///< elements of one panel: all channel blocks, all packed taps
+  std::int64_t first_filter = 0;    ///< filter (within the group) at which panel `first` begins
 };
 
 /// How packed weights are laid out:
-///   [group][panel][block of kc channels][packed r][packed s][channel / pair][filter in panel][pair]
-/// Filters beyond the group's last and the missing channel of an odd pair are zero. `pair` is 1, or 2 for the
-/// dot-product types. Packed taps are the ranges live_r x live_s of the spec.
+///   [group][panel][block of kc channels][packed r][packed s][channel / pair][filter in
+///   panel][pair]
+/// Filters beyond the group's last and the missing channel of an odd pair are zero. `pair` is 1, or
+/// 2 for the dot-product types. Packed taps are the ranges live_r x live_s of the spec.
 struct PackedWeights {
-  DataType type = DataType::kF32;    ///< element type in the packed buffer
+  DataType type = DataType::kF32;  ///< element type in the packed buffer
   int pair = 1;
-  int lanes = 1;                     ///< filters of a vector
+  int lanes = 1;  ///< filters of a vector
+  std::int64_t groups =
+      1;  ///< as packed: the spec's, or 1 where panels run across its groups (depthwise)
+  std::int64_t filters =
+      0;  ///< output channels of a packed group; filter f of group i is channel i*filters + f
   std::vector<PanelKind> kinds;
-  std::int64_t kc = 0;               ///< channels of a block; divides C/g
-  Range r, s;                        ///< packed taps
-  std::int64_t group_elements = 0;   ///< elements of one group
-  std::int64_t bytes = 0;            ///< whole buffer, all groups
+  std::int64_t kc = 0;              ///< channels of a block; divides C/g
+  Range r, s;                       ///< packed taps
+  std::int64_t group_elements = 0;  ///< elements of one group
+  std::int64_t bytes = 0;           ///< whole buffer, all groups
 };
 
-/// Tasks are numbered ((group block * filter blocks + filter block) * image blocks + image block) * row blocks +
-/// row block, so that neighbouring tasks share weights.
+/// Tasks are numbered ((group block * filter blocks + filter block) * image blocks + image block) *
+/// row blocks + row block, so that neighbouring tasks share weights.
 struct CpuSchedule {
   PackedWeights weights;
-  std::int64_t scratch_bytes = 0;    ///< per worker
+  std::int64_t scratch_bytes = 0;  ///< per worker
   std::int64_t images_per_task = 1;
   std::int64_t row_blocks = 1, rows_per_task = 1;
   std::int64_t group_blocks = 1, groups_per_task = 1;
   std::int64_t filter_blocks = 1, panels_per_task = 1;
-  bool flat = false;    ///< a 1x1 filter without stride or padding: the rows of a task form one axis of pixels
+  bool flat = false;  ///< a 1x1 filter without stride or padding: the rows of a task form one axis
+                      ///< of pixels
   bool staged = false;  ///< the input of a task is first converted to f32 nhwc in scratch
   bool dot = false;     ///< bf16 pairs are multiplied by vdpbf16ps
 
@@ -58,7 +64,8 @@ struct CpuSchedule {
   }
 };
 
-/// Panels of a group that share one piece of code: a kind, less its last panel if that has a partial vector.
+/// Panels of a group that share one piece of code: a kind, less its last panel if that has a
+/// partial vector.
 struct PanelPiece {
   int first = 0, count = 0, vectors = 0;  ///< as in PanelKind
   std::int64_t offset = 0, panel_elements = 0, first_filter = 0;
@@ -66,17 +73,22 @@ struct PanelPiece {
 };
 std::vector<PanelPiece> make_panel_pieces(const CpuSchedule& schedule, std::int64_t filters);
 
-/// Length-`size` runs of equal tiles along an axis of `length` pixels: tiles are as equal as can be and none exceeds
-/// `largest`.
+/// Length-`size` runs of equal tiles along an axis of `length` pixels: tiles are as equal as can be
+/// and none exceeds `largest`.
 struct AxisTiles {
-  std::int64_t count = 0;       ///< tiles in all
-  std::int64_t larger = 0;      ///< the first `larger` tiles have size + 1 pixels
+  std::int64_t count = 0;   ///< tiles in all
+  std::int64_t larger = 0;  ///< the first `larger` tiles have size + 1 pixels
   std::int64_t size = 0;
 };
 AxisTiles split_axis(std::int64_t length, std::int64_t largest);
 
 /// Packed layout for panels of at most `nv` vectors.
-PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair);
+PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc,
+                                  int pair);
+
+/// The depthwise family's: panels of one vector that run across the groups of the spec.
+CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& config,
+                                    const CpuIsa& isa);
 
 /// @pre why_illegal(spec, config, isa) is empty.
 CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);

@@ -9,8 +9,6 @@ namespace {
 
 /// Fused multiply-adds in the code of one kernel: about 0.1 s of compile time (measured, LLVM 19).
 constexpr std::int64_t kMaxCodeFmas = 12000;
-/// Runs of border tiles; more would be code for a handful of pixels each, and `direct` does those.
-constexpr std::size_t kMaxRuns = 24;
 constexpr std::int64_t kMaxScratchBytes = std::int64_t{64} << 20;
 /// Displacements in the code are signed 32-bit.
 constexpr std::int64_t kMaxDisplacement = std::int64_t{1} << 30;
@@ -22,12 +20,15 @@ struct RegisterTile {
 /// Tiles whose accumulators, one row of weights and a broadcast fit the registers, largest first.
 std::vector<RegisterTile> register_tiles(const CpuIsa& isa) {
   if (isa.vector_registers() == 32) {
-    return {{14, 2}, {9, 3}, {6, 4}, {28, 1}, {12, 2}, {8, 3}, {7, 4}, {5, 5}, {8, 2}, {4, 4}, {4, 6}, {16, 1}};
+    return {{14, 2}, {9, 3}, {6, 4}, {28, 1}, {12, 2}, {8, 3},
+            {7, 4},  {5, 5}, {8, 2}, {4, 4},  {4, 6},  {16, 1}};
   }
   return {{6, 2}, {4, 3}, {3, 4}, {12, 1}, {5, 2}, {4, 2}, {2, 5}, {8, 1}, {7, 1}};
 }
 
-std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a <= 0 ? -(-a / b) : (a + b - 1) / b; }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return a <= 0 ? -(-a / b) : (a + b - 1) / b;
+}
 
 std::vector<std::int64_t> divisors(std::int64_t value) {
   std::vector<std::int64_t> result;
@@ -41,7 +42,8 @@ std::vector<std::int64_t> divisors(std::int64_t value) {
 }
 
 std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuSchedule& schedule) {
-  const std::int64_t steps = std::min<std::int64_t>(schedule.weights.kc, std::max(config.unroll, 8));
+  const std::int64_t steps =
+      std::min<std::int64_t>(schedule.weights.kc, std::max(config.unroll, 8));
   std::int64_t pixels = 0;
   if (config.axis == TileAxis::kAxisN) {
     pixels = std::int64_t{config.mr} * (config.mr + 1) / 2;
@@ -49,7 +51,8 @@ std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuS
     const std::int64_t length = schedule.flat ? schedule.rows_per_task * spec.q : spec.q;
     for (const TileRun& run : make_tile_runs(spec, length, config.mr, schedule.flat)) {
       pixels += run.size * (run.interior ? 1 : schedule.weights.s.size());
-      if (run.interior && schedule.weights.kc < 8) pixels += run.size * (schedule.weights.s.size() - 1);
+      if (run.interior && schedule.weights.kc < 8)
+        pixels += run.size * (schedule.weights.s.size() - 1);
     }
   }
   std::int64_t vectors = 0;
@@ -74,9 +77,13 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
   };
   // Columns in [first, last] see every packed tap; their tiles need not be looked at one by one.
   const std::int64_t first =
-      flat ? 0 : std::max<std::int64_t>(0, ceil_div(spec.pad_w - taps.begin * spec.dilation_w, spec.stride_w));
+      flat ? 0
+           : std::max<std::int64_t>(
+                 0, ceil_div(spec.pad_w - taps.begin * spec.dilation_w, spec.stride_w));
   const std::int64_t reach = spec.w - 1 + spec.pad_w - (taps.end - 1) * spec.dilation_w;
-  const std::int64_t last = flat ? length - 1 : reach < 0 ? -1 : std::min(length - 1, reach / spec.stride_w);
+  const std::int64_t last = flat        ? length - 1
+                            : reach < 0 ? -1
+                                        : std::min(length - 1, reach / spec.stride_w);
   std::vector<TileRun> runs;
   std::int64_t q = 0;
   for (std::int64_t t = 0; t < tiles.count;) {
@@ -96,7 +103,7 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
       runs.back().count += run.count;
     } else {
       runs.push_back(std::move(run));
-      if (runs.size() > kMaxRuns) break;
+      if (runs.size() > kMaxTileRuns) break;
     }
   }
   return runs;
@@ -105,42 +112,50 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
 std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   const int registers = isa.vector_registers();
   if (config.mr < 1 || config.mr > 32 || config.nv < 1) {
-    return fmt::format("gemm needs mr from 1 to 32 and nv of at least 1 (mr={}, nv={})", config.mr, config.nv);
+    return fmt::format("gemm needs mr from 1 to 32 and nv of at least 1 (mr={}, nv={})", config.mr,
+                       config.nv);
   }
   if (config.mr * config.nv > registers - 2) {
-    return fmt::format("mr*nv = {} accumulators exceed the {} that {} leaves", config.mr * config.nv,
-                       registers - 2, to_string(isa.level));
+    return fmt::format("mr*nv = {} accumulators exceed the {} that {} leaves",
+                       config.mr * config.nv, registers - 2, to_string(isa.level));
   }
-  if (config.unroll < 1 || config.unroll > 16) return fmt::format("gemm needs unroll from 1 to 16 ({})", config.unroll);
+  if (config.unroll < 1 || config.unroll > 16)
+    return fmt::format("gemm needs unroll from 1 to 16 ({})", config.unroll);
   if (config.kc != 0 && (spec.c_per_group() % config.kc != 0 || config.kc == spec.c_per_group())) {
     return fmt::format("kc={} must properly divide C/g={}", config.kc, spec.c_per_group());
   }
   if (config.kc != 0 && (spec.y_type != DataType::kF32 || spec.y_layout != Layout::kNhwc)) {
     return fmt::format("kc={} keeps partial sums in y, which must be f32 nhwc", config.kc);
   }
-  if (spec.live_r().size() == 0 || spec.live_s().size() == 0) return "no tap is live; direct does this";
-  if (spec.h * spec.w * spec.c > kMaxDisplacement / 64 * 16 || spec.p * spec.q * spec.k > kMaxDisplacement / 64 * 16) {
+  if (spec.live_r().size() == 0 || spec.live_s().size() == 0)
+    return "no tap is live; direct does this";
+  if (spec.h * spec.w * spec.c > kMaxDisplacement / 64 * 16 ||
+      spec.p * spec.q * spec.k > kMaxDisplacement / 64 * 16) {
     if (config.axis == TileAxis::kAxisN) return "an image is too large for axis=n";
   }
-  if (spec.c * (spec.stride_w * config.mr + spec.s * spec.dilation_w + spec.pad_w) > kMaxDisplacement / 4) {
+  if (spec.c * (spec.stride_w * config.mr + spec.s * spec.dilation_w + spec.pad_w) >
+      kMaxDisplacement / 4) {
     return "a row of the image is too large for gemm";
   }
-  if (config.axis == TileAxis::kAxisN && config.rows < 1) return "axis=n needs rows (images of a task) of at least 1";
+  if (config.axis == TileAxis::kAxisN && config.rows < 1)
+    return "axis=n needs rows (images of a task) of at least 1";
   const CpuSchedule schedule = make_cpu_schedule(spec, config, isa);
   if (schedule.scratch_bytes > kMaxScratchBytes) {
-    return fmt::format("the converted input of a task takes {} bytes, more than {}", schedule.scratch_bytes, kMaxScratchBytes);
+    return fmt::format("the converted input of a task takes {} bytes, more than {}",
+                       schedule.scratch_bytes, kMaxScratchBytes);
   }
   if (config.axis == TileAxis::kAxisQ) {
     if (schedule.flat && spec.p % schedule.rows_per_task != 0) {
       return fmt::format("rows={} must divide P={} for a 1x1 filter", config.rows, spec.p);
     }
     const std::int64_t length = schedule.flat ? schedule.rows_per_task * spec.q : spec.q;
-    if (make_tile_runs(spec, length, config.mr, schedule.flat).size() > kMaxRuns) {
-      return fmt::format("more than {} kinds of border tiles", kMaxRuns);
+    if (make_tile_runs(spec, length, config.mr, schedule.flat).size() > kMaxTileRuns) {
+      return fmt::format("more than {} kinds of border tiles", kMaxTileRuns);
     }
   }
   const std::int64_t fmas = code_fmas(spec, config, schedule);
-  if (fmas > kMaxCodeFmas) return fmt::format("{} multiply-adds of code exceed {}", fmas, kMaxCodeFmas);
+  if (fmas > kMaxCodeFmas)
+    return fmt::format("{} multiply-adds of code exceed {}", fmas, kMaxCodeFmas);
   return "";
 }
 
@@ -158,7 +173,8 @@ void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const 
   std::vector<int> kcs{0};
   for (const std::int64_t kc : divisors(spec.c_per_group())) {
     // A block's panel should fill a good part of L1, never less than a few hundred steps.
-    if (kc * taps >= 96 && kc * taps <= 1152 && kc < spec.c_per_group() && kc % 4 == 0) kcs.push_back(static_cast<int>(kc));
+    if (kc * taps >= 96 && kc * taps <= 1152 && kc < spec.c_per_group() && kc % 4 == 0)
+      kcs.push_back(static_cast<int>(kc));
   }
   for (const RegisterTile& tile : register_tiles(isa)) {
     if (tile.nv > vectors) continue;
@@ -171,12 +187,14 @@ void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const 
       config.unroll = isa.vector_registers() == 32 ? 2 : 4;
       const AxisTiles panels = split_axis(vectors, tile.nv);
       // Panels whose weights stay in half of L2 while the images pass by.
-      const std::int64_t panel_bytes = std::max<std::int64_t>(spec.c_per_group() * taps * tile.nv * isa.lanes() * 4, 1);
+      const std::int64_t panel_bytes =
+          std::max<std::int64_t>(spec.c_per_group() * taps * tile.nv * isa.lanes() * 4, 1);
       std::vector<int> kbs{0};
       const std::int64_t resident = std::max<std::int64_t>(isa.l2_bytes / 2 / panel_bytes, 1);
       if (resident < panels.count) kbs.push_back(static_cast<int>(resident));
       const std::int64_t per_thread = (panels.count + threads - 1) / threads;
-      if (per_thread < panels.count && per_thread != resident) kbs.push_back(static_cast<int>(per_thread));
+      if (per_thread < panels.count && per_thread != resident)
+        kbs.push_back(static_cast<int>(per_thread));
       for (const int kb : kbs) {
         config.kb = kb;
         config.axis = TileAxis::kAxisQ;
@@ -185,7 +203,8 @@ void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const 
           const std::int64_t pixels = r * spec.q;
           if (r < spec.p && pixels >= tile.mr * 4 && pixels <= 2048) rows.push_back(r);
         }
-        if (rows.size() > 5) rows = {0, rows[1], rows[rows.size() / 3], rows[rows.size() * 2 / 3], rows.back()};
+        if (rows.size() > 5)
+          rows = {0, rows[1], rows[rows.size() / 3], rows[rows.size() * 2 / 3], rows.back()};
         for (const std::int64_t r : rows) {
           config.rows = static_cast<int>(r);
           add(config);
@@ -211,11 +230,6 @@ void enumerate_direct(const ConvSpec& spec, const CpuIsa& isa, int threads, cons
     config.rows = static_cast<int>(std::max<std::int64_t>(1, spec.p / (threads * std::int64_t{4})));
     add(config);
   }
-}
-
-KernelConfig default_cpu_config(const ConvSpec& spec, const CpuIsa& isa, int threads) {
-  const std::vector<KernelConfig> configs = enumerate_cpu_configs(spec, isa, threads);
-  return configs.front();
 }
 
 }  // namespace convoke

@@ -17,14 +17,18 @@ namespace convoke {
 
 /// Consecutive tiles along q with one size and one set of valid taps: one piece of code.
 struct TileRun {
-  std::int64_t q = 0;                 ///< first output column
-  std::int64_t count = 0;             ///< tiles
-  std::int64_t size = 0;              ///< pixels of each
-  std::vector<std::uint64_t> valid;   ///< [packed s] bit i: tap s is inside the image for pixel i
-  bool interior = false;              ///< every tap valid for every pixel
+  std::int64_t q = 0;                ///< first output column
+  std::int64_t count = 0;            ///< tiles
+  std::int64_t size = 0;             ///< pixels of each
+  std::vector<std::uint64_t> valid;  ///< [packed s] bit i: tap s is inside the image for pixel i
+  bool interior = false;             ///< every tap valid for every pixel
 };
 
-/// Runs of tiles of at most mr pixels that cover `length` pixels of a row (the row itself unless the schedule is flat).
+/// Runs of border tiles; more would be code for a handful of pixels each, and `direct` does those.
+inline constexpr std::size_t kMaxTileRuns = 24;
+
+/// Runs of tiles of at most mr pixels that cover `length` pixels of a row (the row itself unless
+/// the schedule is flat). Stops after kMaxTileRuns + 1 runs.
 std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, int mr, bool flat);
 
 std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);

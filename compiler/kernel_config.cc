@@ -6,7 +6,8 @@
 #include <charconv>
 #include <utility>
 
-#include "compiler/cpu_schedule.h"
+#include "compiler/cpu_cost.h"
+#include "compiler/depthwise_tiles.h"
 #include "compiler/gemm_tiles.h"
 #include "convoke/error.h"
 
@@ -24,9 +25,9 @@ struct IntField {
   int limit;
 };
 constexpr IntField kIntFields[] = {
-    {"mr", &CpuConfig::mr, 64},         {"nv", &CpuConfig::nv, 16},
-    {"kc", &CpuConfig::kc, 1 << 20},    {"rows", &CpuConfig::rows, 1 << 20},
-    {"kb", &CpuConfig::kb, 1 << 20},    {"unroll", &CpuConfig::unroll, 16},
+    {"mr", &CpuConfig::mr, 64},      {"nv", &CpuConfig::nv, 16},
+    {"kc", &CpuConfig::kc, 1 << 20}, {"rows", &CpuConfig::rows, 1 << 20},
+    {"kb", &CpuConfig::kb, 1 << 20}, {"unroll", &CpuConfig::unroll, 16},
 };
 
 [[noreturn]] void bad_config(std::string_view word, const std::string& why) {
@@ -132,7 +133,7 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
     case CpuFamily::kDirect:
       return why_illegal_direct(spec, config.cpu, isa);
     case CpuFamily::kDepthwise:
-      return "the depthwise family is not built yet";
+      return why_illegal_depthwise(spec, config.cpu, isa);
     case CpuFamily::kAmx:
       return "the amx family is not built yet";
   }
@@ -149,9 +150,21 @@ std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuI
       configs.push_back(config);
     }
   };
+  enumerate_depthwise(spec, isa, threads, add);
   enumerate_gemm(spec, isa, threads, add);
   enumerate_direct(spec, isa, threads, add);
   return configs;
+}
+
+KernelConfig default_cpu_config(const ConvSpec& spec, const CpuIsa& isa, int threads) {
+  const std::vector<KernelConfig> configs = enumerate_cpu_configs(spec, isa, threads);
+  std::vector<double> predicted;
+  for (const KernelConfig& config : configs) {
+    predicted.push_back(predict_cpu_us(spec, config.cpu, isa, threads));
+  }
+  // enumerate always holds `direct`, which runs every supported spec.
+  return configs[static_cast<std::size_t>(std::min_element(predicted.begin(), predicted.end()) -
+                                          predicted.begin())];
 }
 
 }  // namespace convoke

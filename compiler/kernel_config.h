@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "convoke/conv_spec.h"
 #include "compiler/cpu_isa.h"
+#include "convoke/conv_spec.h"
 
 namespace convoke {
 
@@ -28,12 +28,13 @@ enum class TileAxis { kAxisQ, kAxisN };
 struct CpuConfig {
   CpuFamily family = CpuFamily::kDirect;
   TileAxis axis = TileAxis::kAxisQ;
-  int mr = 0;        ///< pixels of a register tile
-  int nv = 0;        ///< vectors of filters of a register tile (nr = nv * lanes)
-  int kc = 0;        ///< input channels of a cache block; 0 is all of a group
-  int rows = 0;      ///< output rows (kAxisQ) or images (kAxisN) of a task; 0 is all of an image (kAxisQ)
-  int kb = 0;        ///< panels of filters of a task; 0 is all of a group
-  int unroll = 0;    ///< unrolling of the innermost channel loop
+  int mr = 0;  ///< pixels of a register tile
+  int nv = 0;  ///< vectors of filters of a register tile (nr = nv * lanes)
+  int kc = 0;  ///< input channels of a cache block; 0 is all of a group
+  int rows =
+      0;       ///< output rows (kAxisQ) or images (kAxisN) of a task; 0 is all of an image (kAxisQ)
+  int kb = 0;  ///< panels of filters of a task; 0 is all of a group
+  int unroll = 0;  ///< unrolling of the innermost channel loop
   bool operator==(const CpuConfig&) const = default;
 };
 
@@ -50,15 +51,17 @@ std::string print_config(const KernelConfig&);
 /// @throws Error kUsage naming the word and its limit.
 KernelConfig parse_config(std::string_view);
 
-/// Why `config` cannot run `spec` on `isa`, or empty if it can. A config out of a user's hand or an old database
-/// is checked with this before anything is emitted.
+/// Why `config` cannot run `spec` on `isa`, or empty if it can. A config out of a user's hand or an
+/// old database is checked with this before anything is emitted.
 std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa);
 
 /// Why no kernel of the CPU target can run `spec` today, or empty.
 std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa& isa);
 
-/// The whole search space for a supported spec, legal configs only, without duplicates, in a fixed order. `threads` matters for how work can be cut into tasks.
-std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuIsa& isa, int threads);
+/// The whole search space for a supported spec, legal configs only, without duplicates, in a fixed
+/// order. `threads` matters for how work can be cut into tasks.
+std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuIsa& isa,
+                                                int threads);
 
 /// A good config without any measurement; legal for every supported spec.
 KernelConfig default_cpu_config(const ConvSpec& spec, const CpuIsa& isa, int threads);

@@ -1,7 +1,8 @@
-// Text forms of a problem. The canonical one is benchdnn's descriptor followed by `key=value` words:
+// Text forms of a problem. The canonical one is benchdnn's descriptor followed by `key=value`
+// words:
 //   g1mb128ic64ih56oc64oh56kh3ph1nres2 pass=fprop dtype=f16 layout=nhwc epilogue=relu(acc)
-// MIOpenDriver lines (`conv -n 128 -c 64 ...`) are read too. print_spec(parse(text)) is canonical and
-// parses to the same spec. Pure functions: no file is read here but in read_problem_list.
+// MIOpenDriver lines (`conv -n 128 -c 64 ...`) are read too. print_spec(parse(text)) is canonical
+// and parses to the same spec. Pure functions: no file is read here but in read_problem_list.
 #pragma once
 
 #include <string>
@@ -16,9 +17,9 @@ namespace convoke {
 /// A problem with what a list says about it.
 struct Problem {
   ConvSpec spec;
-  std::string name;         ///< after `n` in the descriptor; may be empty
-  std::int64_t count = 1;   ///< how often the network runs it (trailing `*3` of the name)
-  int line = 0;             ///< line in the list, 0 if it came from elsewhere
+  std::string name;        ///< after `n` in the descriptor; may be empty
+  std::int64_t count = 1;  ///< how often the network runs it (trailing `*3` of the name)
+  int line = 0;            ///< line in the list, 0 if it came from elsewhere
 };
 
 /// Parses one line in any accepted form and validates it.
@@ -26,15 +27,16 @@ struct Problem {
 Problem parse_problem(std::string_view text);
 
 /// Canonical text of the spec alone: descriptor + the words that differ from their defaults
-/// (pass=fprop, dtype=f32, layout=nhwc). Types print as dtype=T when they follow from one word, else
-/// as x=T w=T y=T; layouts likewise as layout=L or xlayout=L ylayout=L. A word's value never holds a
-/// space. Every field of the spec that can change the code is in it.
+/// (pass=fprop, dtype=f32, layout=nhwc). The descriptor holds nothing that follows from the rest of
+/// it, but always says mb, whose default of 2 surprises readers. Types print as dtype=T when they
+/// follow from one word, else as x=T w=T y=T; layouts likewise as layout=L or xlayout=L ylayout=L.
+/// A word's value never holds a space. Every field of the spec that can change the code is in it.
 std::string print_spec(const ConvSpec& spec);
 /// The same with name and count.
 std::string print_problem(const Problem& problem);
 
-/// The types that `--dtype T` and `dtype=T` stand for, set in `spec`: x, w and y all T, but y is f32
-/// for tf32, f16 for e4m3.
+/// The types that `--dtype T` and `dtype=T` stand for, set in `spec`: x, w and y all T, but y is
+/// f32 for tf32, f16 for e4m3.
 void set_data_type(ConvSpec& spec, DataType type);
 
 /// Reads a problem list: one problem a line, `#` starts a comment, blank lines are skipped.

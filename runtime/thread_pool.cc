@@ -32,8 +32,6 @@ void futex_wake(Word& word, int count) {
 void pause_cpu() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
 #endif
 }
 

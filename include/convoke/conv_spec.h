@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "convoke/export.h"
+
 namespace convoke {
 
 enum class Pass { kFprop, kDgrad, kWgrad };
@@ -28,15 +30,16 @@ inline constexpr std::int64_t kMaxDim = (std::int64_t{1} << 31) - 1;
 /// Largest number of elements of a tensor (one image of it if the batch is open).
 inline constexpr std::int64_t kMaxElements = std::int64_t{1} << 44;
 
-const char* to_string(Pass);      ///< "fprop", "dgrad", "wgrad"
-const char* to_string(DataType);  ///< "f32", "tf32", "f16", "bf16", "s8", "u8", "e4m3", "s32"
-const char* to_string(Layout);    ///< "nhwc", "nchw"
+CONVOKE_API const char* to_string(Pass);  ///< "fprop", "dgrad", "wgrad"
+CONVOKE_API const char* to_string(
+    DataType);  ///< "f32", "tf32", "f16", "bf16", "s8", "u8", "e4m3", "s32"
+CONVOKE_API const char* to_string(Layout);  ///< "nhwc", "nchw"
 /// Inverse of to_string. @throws Error kUsage naming the word and the accepted ones.
-Pass parse_pass(std::string_view);
-DataType parse_data_type(std::string_view);
-Layout parse_layout(std::string_view);
+CONVOKE_API Pass parse_pass(std::string_view);
+CONVOKE_API DataType parse_data_type(std::string_view);
+CONVOKE_API Layout parse_layout(std::string_view);
 /// Bytes of one stored element.
-int size_of(DataType);
+CONVOKE_API int size_of(DataType);
 
 /// A half-open range [begin, end) of indices.
 struct Range {
@@ -50,12 +53,12 @@ struct Range {
 /// q*stride_w - pad_w + s*dilation_w] * w[k,c,r,s]), c over the C/g channels of k's group; taps
 /// outside the image contribute nothing (they are skipped, not multiplied by zero).
 /// For dgrad and wgrad the same struct describes the forward problem whose gradient is meant.
-struct ConvSpec {
+struct CONVOKE_API ConvSpec {
   Pass pass = Pass::kFprop;
-  std::int64_t n = 2;                    ///< batch, or kOpenBatch
-  std::int64_t c = 1, h = 1, w = 1;      ///< input channels (all groups), height, width
-  std::int64_t k = 1, r = 1, s = 1;      ///< output channels (all groups), filter height, width
-  std::int64_t p = 1, q = 1;             ///< output height, width
+  std::int64_t n = 2;                ///< batch, or kOpenBatch
+  std::int64_t c = 1, h = 1, w = 1;  ///< input channels (all groups), height, width
+  std::int64_t k = 1, r = 1, s = 1;  ///< output channels (all groups), filter height, width
+  std::int64_t p = 1, q = 1;         ///< output height, width
   std::int64_t groups = 1;
   std::int64_t stride_h = 1, stride_w = 1;
   std::int64_t dilation_h = 1, dilation_w = 1;  ///< one-based: 1 is a dense filter
@@ -73,8 +76,12 @@ struct ConvSpec {
   std::int64_t c_per_group() const { return c / groups; }
   std::int64_t k_per_group() const { return k / groups; }
   /// Padding on the high side (bottom, right); negative when trailing rows are never read.
-  std::int64_t pad_h_high() const { return (p - 1) * stride_h + (r - 1) * dilation_h + 1 - h - pad_h; }
-  std::int64_t pad_w_high() const { return (q - 1) * stride_w + (s - 1) * dilation_w + 1 - w - pad_w; }
+  std::int64_t pad_h_high() const {
+    return (p - 1) * stride_h + (r - 1) * dilation_h + 1 - h - pad_h;
+  }
+  std::int64_t pad_w_high() const {
+    return (q - 1) * stride_w + (s - 1) * dilation_w + 1 - w - pad_w;
+  }
 
   /// Taps r with a valid input row at output row p: always one contiguous range (maybe empty).
   Range valid_r(std::int64_t p) const;
@@ -96,8 +103,11 @@ struct ConvSpec {
   double nominal_macs(std::int64_t batch) const;
 
   /// Checks every rule of a valid problem: positive dimensions within kMaxDim and kMaxElements,
-  /// groups that divide C and K, low padding >= 0, high padding > -stride, types and layouts that go
-  /// together. @throws Error kUsage with the value and the limit.
+  /// groups that divide C and K, low padding >= 0, high padding > -stride, types and layouts that
+  /// go together: x and w have one type, or each is s8 or u8, but the gradient that dgrad (x) or
+  /// wgrad (w) computes may be f32 beside any type; y is f32, f16 or bf16, or e4m3 if x is a float,
+  /// or s8, u8 or s32 if it is not. The texts (epilogue, sparsity, quant) are not looked at.
+  /// @throws Error kUsage with the value and the limit.
   void validate() const;
 };
 

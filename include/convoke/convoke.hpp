@@ -46,8 +46,10 @@ class CONVOKE_API Executor {
 };
 
 struct DeviceOptions {
-  int threads = 0;               ///< size of the default pool; 0: CONVOKE_NUM_THREADS, else all cores this process may use
-  Executor* executor = nullptr;  ///< used instead of the default pool; must outlive the device and its plans
+  int threads =
+      0;  ///< size of the default pool; 0: CONVOKE_NUM_THREADS, else all cores this process may use
+  Executor* executor =
+      nullptr;  ///< used instead of the default pool; must outlive the device and its plans
 };
 
 /// A place where convolutions run. Cheap to copy: copies share one target and its loaded kernels.
@@ -55,8 +57,8 @@ class CONVOKE_API Device {
  public:
   /// `target`: "auto" (the best there is), "cpu". @throws Error kUsage (unknown name), kDevice.
   static Device open(std::string_view target = "auto", const DeviceOptions& options = {});
-  std::string name() const;         ///< target, e.g. "cpu"
-  std::string description() const;  ///< processor, instruction set, threads
+  std::string name() const;                    ///< target, e.g. "cpu"
+  std::string description() const;             ///< processor, instruction set, threads
   Target& target() const { return *target_; }  ///< internal
   /// Internal: a device over a target that was made elsewhere (tests, tools).
   static Device over(std::shared_ptr<Target> target) { return Device(std::move(target)); }
@@ -73,10 +75,12 @@ enum class WeightForm {
 };
 
 struct PlanOptions {
-  std::string config{};             ///< fixes one configuration (text form); empty: tuning database, else a default
+  std::string
+      config{};  ///< fixes one configuration (text form); empty: tuning database, else a default
   WeightForm weights = WeightForm::kPlain;
-  std::int64_t workspace_limit = -1;  ///< bytes, of n images or of one if the batch is open; -1: none. A
-                                      ///< configuration that was not fixed gives way to one that fits
+  std::int64_t workspace_limit =
+      -1;  ///< bytes, of n images or of one if the batch is open; -1: none. A
+           ///< configuration that was not fixed gives way to one that fits
 };
 
 /// One named step of a launch and the bytes that it writes to the workspace (0: none).
@@ -95,17 +99,17 @@ struct Buffer {
   std::size_t bytes = 0;
 };
 
-/// Operands of a launch. Tensors are dense, in the spec's layouts; x, w, y and tensor operands must be aligned
-/// to their element, a packed weight buffer and the workspace to 64 bytes. y and the workspace
-/// may not overlap anything else.
+/// Operands of a launch. Tensors are dense, in the spec's layouts; x, w, y and tensor operands must
+/// be aligned to their element, a packed weight buffer and the workspace to 64 bytes. y and the
+/// workspace may not overlap anything else.
 struct LaunchArgs {
   ConstBuffer x;
-  ConstBuffer w;              ///< plain or packed, as PlanOptions::weights says
+  ConstBuffer w;  ///< plain or packed, as PlanOptions::weights says
   Buffer y;
   const ConstBuffer* operands = nullptr;  ///< the epilogue's, in the order of Plan::operand_names()
   std::size_t operand_count = 0;
-  Buffer workspace;           ///< at least workspace_bytes(batch)
-  std::int64_t batch = 0;     ///< images of this launch if the spec's batch is open; else 0 or n
+  Buffer workspace;        ///< at least workspace_bytes(batch)
+  std::int64_t batch = 0;  ///< images of this launch if the spec's batch is open; else 0 or n
 };
 
 class CONVOKE_API Plan {
@@ -118,19 +122,21 @@ class CONVOKE_API Plan {
   ~Plan();
 
   const ConvSpec& spec() const;
-  std::string config() const;                 ///< text form of the configuration in use
+  std::string config() const;  ///< text form of the configuration in use
   const std::vector<PlanStep>& steps() const;
   const std::vector<std::string>& operand_names() const;
   /// @throws Error kUsage if the batch is open and `batch` is not given.
   std::int64_t workspace_bytes(std::int64_t batch = 0) const;
   /// 0 if this configuration reads plain weights: launch() then takes those in either form.
   std::int64_t packed_weight_bytes() const;
-  bool from_cache() const;                    ///< the kernel came from memory or disk, nothing was compiled
+  bool from_cache() const;  ///< the kernel came from memory or disk, nothing was compiled
 
-  /// Packs plain weights into a buffer of packed_weight_bytes(), aligned to 64. @throws Error kUsage
+  /// Packs plain weights into a buffer of packed_weight_bytes(), aligned to 64. @throws Error
+  /// kUsage
   void prepack(ConstBuffer w, Buffer packed) const;
   /// Runs all steps; returns when y is complete (CPU).
-  /// @throws Error kUsage before anything is written: null, misaligned or too small buffers, wrong batch.
+  /// @throws Error kUsage before anything is written: null, misaligned or too small buffers, wrong
+  /// batch.
   void launch(const LaunchArgs& args) const;
 
  private:

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "convoke/export.h"
+
 namespace convoke {
 
 enum class ErrorCode : int {
@@ -18,7 +20,7 @@ enum class ErrorCode : int {
 
 /// Thrown at the API by every fallible call. `what()` is one sentence that holds the offending
 /// value, the limit, and what to do.
-class Error : public std::runtime_error {
+class CONVOKE_API Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
   ErrorCode code() const { return code_; }

@@ -1,0 +1,87 @@
+#include "autotune/expected.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autotune/tolerance.h"
+
+namespace convoke {
+
+std::vector<const void*> Inputs::operand_pointers() const {
+  std::vector<const void*> pointers;
+  for (const Bytes& operand : operands) pointers.push_back(operand.data());
+  return pointers;
+}
+
+std::size_t byte_size(std::int64_t elements, DataType type) {
+  return static_cast<std::size_t>(elements) * static_cast<std::size_t>(size_of(type));
+}
+
+Inputs make_inputs(const ConvSpec& spec, const Epilogue& epilogue, std::int64_t batch,
+                   FillKind kind, std::uint64_t seed) {
+  Inputs inputs;
+  inputs.x.resize(byte_size(spec.x_elements(batch), spec.x_type));
+  inputs.w.resize(byte_size(spec.w_elements(), spec.w_type));
+  fill(inputs.x, spec.x_type, TensorRole::kX, kind, spec, seed);
+  fill(inputs.w, spec.w_type, TensorRole::kW, kind, spec, seed);
+  for (std::size_t i = 0; i < epilogue.operands().size(); ++i) {
+    const bool per_channel = epilogue.operands()[i].per_channel;
+    const DataType type = per_channel ? DataType::kF32 : spec.y_type;
+    Bytes& bytes = inputs.operands.emplace_back(
+        byte_size(per_channel ? spec.k : spec.y_elements(batch), type));
+    fill(bytes, type, per_channel ? TensorRole::kChannelOperand : TensorRole::kOperand, kind, spec,
+         seed + 1000 * (i + 1));
+  }
+  return inputs;
+}
+
+std::int64_t channel_of(const ConvSpec& spec, std::int64_t index) {
+  return spec.y_layout == Layout::kNhwc ? index % spec.k : index / (spec.p * spec.q) % spec.k;
+}
+
+Expected make_expected(const ConvSpec& spec, const Epilogue& epilogue, const Inputs& inputs,
+                       std::int64_t batch, FillKind kind, Executor* executor) {
+  const bool integers = kind == FillKind::kIntegers;
+  ConvSpec sums = spec;
+  sums.epilogue.clear();
+  const ReferenceResult reference =
+      reference_fprop(sums, {inputs.x.data(), inputs.w.data(), {}, batch}, executor, !integers);
+  const bool exact = integers && integer_range(spec).exact;
+  const double relative = sum_error(spec.c_per_group() * spec.r * spec.s);
+  const auto pointers = inputs.operand_pointers();
+  Expected expected;
+  expected.value.resize(reference.value.size());
+  if (!exact) expected.tolerance.resize(reference.value.size());
+  for (std::size_t i = 0; i < reference.value.size(); ++i) {
+    double operands[kMaxEpilogueOperands];
+    load_operands(spec, epilogue, pointers, channel_of(spec, static_cast<std::int64_t>(i)),
+                  static_cast<std::int64_t>(i), operands);
+    const double sum = reference.value[i];
+    const Bounded result = evaluate_bounded(
+        epilogue, {sum, integers ? 0 : relative * reference.magnitude[i]}, operands);
+    const Bounded limit = stored(result, spec.y_type);
+    if (exact) {
+      expected.value[i] = round_to(spec.y_type, result.value);
+      expected.telling += is_sensitive(epilogue, spec.y_type, sum, operands);
+    } else {
+      expected.value[i] = result.value;
+      expected.tolerance[i] = static_cast<float>(limit.error * (1 + 0x1p-20));
+      const auto change = [&](double to) {
+        return std::abs(evaluate_bounded(epilogue, {to, 0}, operands).value - result.value);
+      };
+      expected.telling += sum != 0 && std::max(change(sum + 1), change(sum - 1)) > limit.error;
+    }
+    expected.comparable += exact ? std::isfinite(expected.value[i]) : std::isfinite(limit.error);
+  }
+  return expected;
+}
+
+double reachable_outputs(const ConvSpec& spec, std::int64_t batch) {
+  double rows = 0;
+  double columns = 0;
+  for (std::int64_t p = 0; p < spec.p; ++p) rows += spec.valid_r(p).size() > 0;
+  for (std::int64_t q = 0; q < spec.q; ++q) columns += spec.valid_s(q).size() > 0;
+  return rows * columns * static_cast<double>(batch * spec.k);
+}
+
+}  // namespace convoke

@@ -1,0 +1,45 @@
+// The two halves of a check, before any kernel runs: input data of a problem and what a right
+// kernel makes of it. Integer data gives exact outputs where the epilogue allows, floats give a
+// value and a tolerance per output.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "autotune/fill.h"
+#include "autotune/reference.h"
+
+namespace convoke {
+
+using Bytes = std::vector<std::byte>;
+
+/// Inputs of a launch, in the spec's layouts and types; operands in the epilogue's order.
+struct Inputs {
+  Bytes x, w;
+  std::vector<Bytes> operands;
+
+  std::vector<const void*> operand_pointers() const;
+};
+
+/// What a right kernel writes, in y's layout.
+struct Expected {
+  std::vector<double> value;     ///< rounded to y's type where it must agree bit for bit
+  std::vector<float> tolerance;  ///< per output; empty: bit for bit
+  double telling = 0;  ///< outputs that show a change of their sum by one (meant for integer data)
+  double comparable = 0;  ///< outputs in range of y's type, with a finite tolerance
+};
+
+std::size_t byte_size(std::int64_t elements, DataType type);
+/// Channel k of the element at `index` of y.
+std::int64_t channel_of(const ConvSpec& spec, std::int64_t index);
+
+Inputs make_inputs(const ConvSpec& spec, const Epilogue& epilogue, std::int64_t batch,
+                   FillKind kind, std::uint64_t seed);
+/// Runs the reference. `epilogue` is that of the spec.
+Expected make_expected(const ConvSpec& spec, const Epilogue& epilogue, const Inputs& inputs,
+                       std::int64_t batch, FillKind kind, Executor* executor);
+/// Outputs that read at least one input element.
+double reachable_outputs(const ConvSpec& spec, std::int64_t batch);
+
+}  // namespace convoke

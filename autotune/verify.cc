@@ -1,0 +1,300 @@
+#include "autotune/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <deque>
+
+#include "autotune/expected.h"
+#include "autotune/guarded_buffer.h"
+#include "autotune/infinity_data.h"
+
+namespace convoke {
+namespace {
+
+std::string describe_index(const ConvSpec& spec, std::int64_t index) {
+  const std::int64_t k = channel_of(spec, index);
+  const std::int64_t pixel = spec.y_layout == Layout::kNhwc ? index / spec.k % (spec.p * spec.q)
+                                                            : index % (spec.p * spec.q);
+  return fmt::format("y[n={},k={},p={},q={}]", index / (spec.k * spec.p * spec.q), k,
+                     pixel / spec.q, pixel % spec.q);
+}
+
+struct Comparison {
+  std::int64_t wrong = 0;
+  std::string first;  ///< the first wrong element, in words
+  double max_error = 0, tolerance = 0;
+};
+
+bool matches_class(double got, SumClass sum_class) {
+  return sum_class == SumClass::kNan             ? std::isnan(got)
+         : sum_class == SumClass::kPlusInfinity  ? got == INFINITY
+         : sum_class == SumClass::kMinusInfinity ? got == -INFINITY
+                                                 : std::isfinite(got);
+}
+
+const char* to_string(SumClass sum_class) {
+  constexpr const char* kNames[] = {"finite", "inf", "-inf", "nan"};
+  return kNames[static_cast<int>(sum_class)];
+}
+
+/// Whether a kernel never stored element i of y.
+bool is_unwritten(const std::byte* y, std::int64_t i, int size) {
+  return GuardedBuffer::is_poison(y, static_cast<std::size_t>(i * size), size,
+                                  GuardedBuffer::Poison::kOutput);
+}
+
+std::string describe_value(const std::byte* y, std::int64_t i, DataType type) {
+  if (is_unwritten(y, i, size_of(type))) return "unwritten";
+  const double value = load_element(y, i, type);
+  return std::isnan(value) ? "nan" : fmt::format("{:.9g}", value);
+}
+
+}  // namespace
+
+const char* to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kPassed:
+      return "passed";
+    case Verdict::kFailed:
+      return "failed";
+    case Verdict::kUntrusted:
+      return "untrusted";
+    case Verdict::kUnsupported:
+      return "unsupported";
+  }
+  return "unknown";
+}
+
+struct Verifier::Impl {
+  Target& target;
+  const ConvSpec spec;
+  const std::int64_t batch;
+  Epilogue epilogue;
+  std::string unsupported;  ///< why the target cannot run the spec
+  std::string untrusted;    ///< why a passing kernel proves nothing
+  Inputs integers, floats;
+  Expected expected_integers, expected_floats;
+  InfinityData weight_infinities, image_infinities;
+
+  Impl(Target& t, const ConvSpec& s) : target(t), spec(s), batch(s.open_batch() ? 2 : s.n) {}
+
+  void prepare(std::uint64_t seed, Executor* executor);
+  Comparison compare(const Expected& expected, const std::vector<SumClass>* classes,
+                     const std::byte* y, std::int64_t count) const;
+
+  /// One launch; y's bytes, or a sentence in `problem`.
+  struct Run {
+    const Bytes& x;
+    const Bytes& w;
+    const Inputs& rest;
+    WeightForm form;
+    bool skewed;  ///< operands one element past a 64-byte boundary
+    std::int64_t images;
+  };
+  Bytes launch(const Kernel& kernel, const Run& run, std::string& problem) const;
+  VerifyResult check(const Kernel& kernel) const;
+};
+
+void Verifier::Impl::prepare(std::uint64_t seed, Executor* executor) {
+  epilogue = Epilogue::parse(spec.epilogue);
+  const double reachable = reachable_outputs(spec, batch);
+  const double needed = reachable == 0 ? 0 : std::max(1.0, kMinTellingShare * reachable);
+  // With few outputs, all sums may be zero by chance: other data then.
+  const int attempts = spec.y_elements(batch) < 4096 ? 16 : 1;
+  for (int i = 0; i < attempts; ++i) {
+    integers = make_inputs(spec, epilogue, batch, FillKind::kIntegers, seed + 100000 * i);
+    expected_integers =
+        make_expected(spec, epilogue, integers, batch, FillKind::kIntegers, executor);
+    if (expected_integers.telling >= needed) break;
+  }
+  floats = make_inputs(spec, epilogue, batch, FillKind::kFloats, seed);
+  expected_floats = make_expected(spec, epilogue, floats, batch, FillKind::kFloats, executor);
+  weight_infinities = plant_in_weights(spec, batch, integers.x, integers.w);
+  image_infinities = plant_in_images(spec, batch, integers.x, integers.w);
+  const auto outputs = static_cast<double>(spec.y_elements(batch));
+  if (expected_integers.telling < needed)
+    untrusted = fmt::format("only {:.0f} of {:.0f} outputs would show an error, {:.0f} are needed",
+                            expected_integers.telling, reachable, std::ceil(needed));
+  else if (expected_floats.comparable < kMinComparableShare * outputs)
+    untrusted = fmt::format("only {:.0f} of {:.0f} outputs are in range of {}",
+                            expected_floats.comparable, outputs, to_string(spec.y_type));
+}
+
+Comparison Verifier::Impl::compare(const Expected& expected, const std::vector<SumClass>* classes,
+                                   const std::byte* y, std::int64_t count) const {
+  Comparison result;
+  const int size = size_of(spec.y_type);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const double got = load_element(y, i, spec.y_type);
+    const double want = expected.value[i];
+    const SumClass sum_class = classes == nullptr ? SumClass::kFinite : (*classes)[i];
+    std::string wanted;
+    if (sum_class != SumClass::kFinite) {
+      // What an epilogue makes of an infinite sum is its own affair; it must be written, though.
+      if (epilogue.is_identity() ? matches_class(got, sum_class) : !is_unwritten(y, i, size))
+        continue;
+      wanted = to_string(sum_class);
+    } else if (expected.tolerance.empty()) {
+      if (got == want || (std::isnan(got) && std::isnan(want) && !is_unwritten(y, i, size)))
+        continue;
+    } else {
+      const double limit = expected.tolerance[i];
+      if (!std::isfinite(limit) && !is_unwritten(y, i, size)) continue;
+      const double error = std::abs(got - want);
+      if (error > result.max_error) result.max_error = error, result.tolerance = limit;
+      if (error <= limit) continue;
+      wanted = fmt::format("{:.9g} +- {:.2g}", want, limit);
+    }
+    if (result.wrong++ > 0) continue;
+    if (wanted.empty()) wanted = fmt::format("{:.9g}", want);
+    result.first = fmt::format("{} is {}, expected {}", describe_index(spec, i),
+                               describe_value(y, i, spec.y_type), wanted);
+  }
+  return result;
+}
+
+Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& problem) const {
+  const auto skew = [&](DataType type) {
+    return run.skewed ? static_cast<std::size_t>(size_of(type)) : 0;
+  };
+  const bool packed_form = run.form == WeightForm::kPacked;
+  const auto first_images = [&](const Bytes& all) {
+    return Bytes(all.begin(),
+                 all.begin() + static_cast<std::ptrdiff_t>(all.size()) / batch * run.images);
+  };
+  GuardedBuffer x(target, "x", first_images(run.x), skew(spec.x_type));
+  GuardedBuffer w(target, "the weights", run.w, skew(spec.w_type));
+  GuardedBuffer y(target, "y", byte_size(spec.y_elements(run.images), spec.y_type),
+                  skew(spec.y_type), GuardedBuffer::Poison::kOutput);
+  GuardedBuffer workspace(target, "the workspace",
+                          static_cast<std::size_t>(kernel.workspace_bytes(run.images, run.form)));
+  GuardedBuffer packed(target, "the packed weights",
+                       packed_form ? static_cast<std::size_t>(kernel.packed_weight_bytes()) : 0);
+  std::deque<GuardedBuffer> operands;
+  std::vector<ConstBuffer> operand_buffers;
+  for (std::size_t i = 0; i < run.rest.operands.size(); ++i) {
+    const EpilogueOperand& operand = epilogue.operands()[i];
+    const Bytes& bytes = run.rest.operands[i];
+    operands.emplace_back(target, "operand " + operand.name,
+                          operand.per_channel ? bytes : first_images(bytes),
+                          skew(operand.per_channel ? DataType::kF32 : spec.y_type));
+    operand_buffers.push_back({operands.back().data(), operands.back().bytes()});
+  }
+  if (packed_form) {
+    kernel.prepack(w.data(), packed.data());
+    packed.read_back();
+    problem = packed.damage_outside();
+    if (!problem.empty()) return {};
+    packed.accept_contents();
+  }
+  const GuardedBuffer& weights = packed_form ? packed : w;
+  LaunchArgs args;
+  args.x = {x.data(), x.bytes()};
+  args.w = {weights.data(), weights.bytes()};
+  args.y = {y.data(), y.bytes()};
+  args.operands = operand_buffers.data();
+  args.operand_count = operand_buffers.size();
+  args.workspace = {workspace.data(), workspace.bytes()};
+  args.batch = run.images;
+  kernel.launch(args, run.form);
+
+  std::vector<GuardedBuffer*> inputs = {&x, &w, &packed};
+  for (GuardedBuffer& operand : operands) inputs.push_back(&operand);
+  for (GuardedBuffer* input : inputs) {
+    input->read_back();
+    if (problem.empty()) problem = input->damage();
+  }
+  for (GuardedBuffer* output : {&y, &workspace}) {
+    output->read_back();
+    if (problem.empty()) problem = output->damage_outside();
+  }
+  return Bytes(y.contents(), y.contents() + y.bytes());
+}
+
+VerifyResult Verifier::Impl::check(const Kernel& kernel) const {
+  VerifyResult result;
+  result.verdict = Verdict::kFailed;
+  const bool packs = kernel.packed_weight_bytes() > 0;
+  /// Launches, compares; false and a reason if that went wrong.
+  const auto passes = [&](const char* what, const Run& run, const Expected& expected,
+                          const std::vector<SumClass>* classes, Bytes* y) {
+    *y = launch(kernel, run, result.reason);
+    if (result.reason.empty()) {
+      const Comparison found = compare(expected, classes, y->data(), spec.y_elements(run.images));
+      if (&expected == &expected_floats)
+        result.max_error = found.max_error, result.tolerance = found.tolerance;
+      if (found.wrong == 0) return true;
+      result.reason = fmt::format("{} ({} of {} outputs are wrong)", found.first, found.wrong,
+                                  spec.y_elements(run.images));
+    }
+    result.reason = fmt::format("{}, {} weights: {}", what,
+                                run.form == WeightForm::kPlain ? "plain" : "packed", result.reason);
+    return false;
+  };
+  constexpr auto kPlain = WeightForm::kPlain;
+  constexpr auto kPacked = WeightForm::kPacked;
+  Bytes y, again;
+  if (!passes("integers", {integers.x, integers.w, integers, kPlain, true, batch},
+              expected_integers, nullptr, &y))
+    return result;
+  if (packs && !passes("integers", {integers.x, integers.w, integers, kPacked, true, batch},
+                       expected_integers, nullptr, &y))
+    return result;
+  if (!weight_infinities.bytes.empty() &&
+      !passes("infinite weights on padding",
+              {integers.x, weight_infinities.bytes, integers, kPlain, false, batch},
+              expected_integers, &weight_infinities.classes, &y))
+    return result;
+  if (!image_infinities.bytes.empty() &&
+      !passes("infinite pixels",
+              {image_infinities.bytes, integers.w, integers, kPlain, false, batch},
+              expected_integers, &image_infinities.classes, &y))
+    return result;
+  if (spec.open_batch() &&
+      !passes("integers, batch 1", {integers.x, integers.w, integers, kPlain, false, 1},
+              expected_integers, nullptr, &y))
+    return result;
+  if (!passes("floats", {floats.x, floats.w, floats, kPlain, false, batch}, expected_floats,
+              nullptr, &y) ||
+      !passes("floats", {floats.x, floats.w, floats, packs ? kPacked : kPlain, true, batch},
+              expected_floats, nullptr, &again))
+    return result;
+  if (y != again) {
+    const auto at = std::mismatch(y.begin(), y.end(), again.begin()).first - y.begin();
+    result.reason = fmt::format("two launches on the same data differ at {}",
+                                describe_index(spec, at / size_of(spec.y_type)));
+    return result;
+  }
+  result.verdict = untrusted.empty() ? Verdict::kPassed : Verdict::kUntrusted;
+  result.reason = untrusted;
+  return result;
+}
+
+Verifier::Verifier(Target& target, const ConvSpec& spec, std::uint64_t seed, Executor* executor)
+    : impl_(std::make_unique<Impl>(target, spec)) {
+  impl_->unsupported = target.why_unsupported(spec);
+  if (impl_->unsupported.empty()) impl_->prepare(seed, executor);
+}
+
+Verifier::~Verifier() = default;
+
+VerifyResult Verifier::check(const KernelConfig& config) const {
+  VerifyResult result;
+  result.verdict = Verdict::kUnsupported;
+  result.reason = impl_->unsupported;
+  if (result.reason.empty()) result.reason = impl_->target.why_illegal(impl_->spec, config);
+  if (!result.reason.empty()) return result;
+  try {
+    const auto kernel = impl_->target.get(impl_->spec, config);
+    return impl_->check(*kernel);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kUnsupported) throw;
+    result.reason = error.what();
+    return result;
+  }
+}
+
+}  // namespace convoke

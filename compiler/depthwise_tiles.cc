@@ -1,0 +1,83 @@
+#include "compiler/depthwise_tiles.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/cpu_schedule.h"
+
+namespace convoke {
+namespace {
+
+/// Multiply-adds in the code of one kernel: about 50 ms of compile time.
+constexpr std::int64_t kMaxCodeFmas = 6000;
+/// Displacements in the code are signed 32-bit.
+constexpr std::int64_t kMaxDisplacement = std::int64_t{1} << 30;
+
+std::string why_illegal_groups(const ConvSpec& spec, const CpuIsa& isa) {
+  if (spec.x_layout != Layout::kNhwc) return "depthwise reads nhwc; direct reads nchw";
+  if (spec.c_per_group() > kMaxDepthwiseChannels) {
+    return fmt::format("C/g={} exceeds the {} of depthwise", spec.c_per_group(),
+                       kMaxDepthwiseChannels);
+  }
+  if (isa.lanes() % spec.k_per_group() != 0 && spec.k_per_group() % isa.lanes() != 0) {
+    return fmt::format("K/g={} and the {} lanes of a vector do not divide each other",
+                       spec.k_per_group(), isa.lanes());
+  }
+  return "";
+}
+
+}  // namespace
+
+CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& config,
+                                    const CpuIsa& isa) {
+  ConvSpec across = spec;
+  across.groups = 1;
+  across.c = spec.c_per_group();
+  CpuSchedule schedule;
+  schedule.weights = make_packed_weights(across, 1, isa.lanes(), 0, 1);
+  schedule.rows_per_task = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
+  schedule.row_blocks = (spec.p + schedule.rows_per_task - 1) / schedule.rows_per_task;
+  const PanelKind& last = schedule.weights.kinds.back();
+  schedule.panels_per_task = last.first + last.count;
+  return schedule;
+}
+
+std::string why_illegal_depthwise(const ConvSpec& spec, const CpuConfig& config,
+                                  const CpuIsa& isa) {
+  if (std::string why = why_illegal_groups(spec, isa); !why.empty()) return why;
+  const int most = isa.vector_registers() - 3;
+  if (config.mr < 1 || config.mr > most) {
+    return fmt::format("depthwise needs mr from 1 to {} ({})", most, config.mr);
+  }
+  const std::int64_t taps = spec.live_s().size();
+  if (taps == 0 || spec.live_r().size() == 0) return "no tap is live; direct does this";
+  const std::int64_t columns = spec.stride_w * config.mr + spec.s * spec.dilation_w + spec.pad_w;
+  if (columns > kMaxDisplacement / 4 / std::max(spec.c, spec.k))
+    return "a row of the image is too large for depthwise";
+  std::int64_t fmas = 0;
+  const auto runs = make_tile_runs(spec, spec.q, config.mr, false);
+  if (runs.size() > kMaxTileRuns)
+    return fmt::format("more than {} kinds of border tiles", kMaxTileRuns);
+  for (const TileRun& run : runs) fmas += 2 * run.size * taps * spec.c_per_group();
+  if (fmas > kMaxCodeFmas)
+    return fmt::format("{} multiply-adds of code exceed {}", fmas, kMaxCodeFmas);
+  return "";
+}
+
+void enumerate_depthwise(const ConvSpec& spec, const CpuIsa& isa, int threads,
+                         const AddConfig& add) {
+  if (spec.groups == 1 || !why_illegal_groups(spec, isa).empty()) return;
+  CpuConfig config;
+  config.family = CpuFamily::kDepthwise;
+  const std::int64_t share = std::max<std::int64_t>(1, spec.p / (threads * std::int64_t{4}));
+  for (const int mr : {8, 12, 6, 4, 16, 24, 1}) {
+    config.mr = mr;
+    for (const std::int64_t rows : {share, spec.p}) {
+      config.rows = static_cast<int>(std::min<std::int64_t>(rows, 1 << 20));
+      add(config);
+    }
+  }
+}
+
+}  // namespace convoke

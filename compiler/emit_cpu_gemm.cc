@@ -1,0 +1,424 @@
+// Implicit GEMM: pixels times packed panels of filters, in registers, without an im2col buffer. A
+// tile is `size` pixels by `vectors` vectors of filters; each step broadcasts one channel of every
+// pixel and multiplies it into the panel's row. Borders: with axis=q the valid pixels of each tap
+// are constants of the code, with axis=n the valid taps are a runtime range that all pixels of a
+// tile share.
+#include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
+
+#include <algorithm>
+
+#include "compiler/emit_cpu_common.h"
+#include "compiler/gemm_tiles.h"
+
+namespace convoke {
+namespace {
+
+using llvm::Value;
+using Task = CpuEmitter::Task;
+
+/// Longest run of steps that is unrolled whole.
+constexpr std::int64_t kWholeSteps = 8;
+constexpr std::int64_t kWholeMergedSteps = 64;
+
+class Gemm {
+ public:
+  explicit Gemm(CpuEmitter& emitter)
+      : e(emitter), spec(e.spec), schedule(e.schedule), packed(schedule.weights) {
+    channels_ = schedule.staged ? spec.c_per_group() : spec.c;
+    x_size_ = schedule.dot ? 2 : 4;
+    w_size_ = size_of(packed.type);
+    pixel_bytes_ = channels_ * x_size_;
+    row_bytes_ = spec.w * pixel_bytes_;
+    blocks_ = spec.c_per_group() / packed.kc;
+    merged_ = channels_ == packed.kc && spec.dilation_w == 1;
+  }
+
+  void emit() {
+    e.for_each_task([&](const Task& task) {
+      Value* x = e.offset(e.x, e.mul(task.group, spec.c_per_group() * x_size_));
+      image_bytes_ = spec.h * row_bytes_;
+      if (schedule.staged) x = stage(task);
+      for (const PanelPiece& piece : make_panel_pieces(schedule, spec.k_per_group())) {
+        panels(task, piece, x);
+      }
+    });
+  }
+
+ private:
+  /// One tile: which code, and where it stands.
+  struct Tile {
+    const PanelPiece& piece;
+    std::int64_t size;  ///< pixels
+    Value* x;           ///< input at (image, h 0, w 0, first channel of the block)
+    Value* weights;     ///< of this panel and channel block
+    Value* block;       ///< channel block
+    Value *image, *p, *q, *k;
+  };
+
+  using Accumulators = std::vector<llvm::AllocaInst*>;  // [pixel * vectors + vector]
+
+  void panels(const Task& task, const PanelPiece& piece, Value* x) {
+    Value* first = e.max(task.panel_begin, e.i64(piece.first));
+    Value* last = e.min(task.panel_end, e.i64(piece.first + piece.count));
+    e.loop(first, last, 1, [&](Value* panel) {
+      const PanelPlace place = e.panel_place(task, piece, panel);
+      e.loop(0, blocks_, 1, [&](Value* block) {
+        Tile tile{piece,
+                  0,
+                  e.offset(x, e.mul(block, packed.kc * x_size_)),
+                  e.offset(place.weights, e.mul(block, piece.panel_elements / blocks_ * w_size_)),
+                  block,
+                  nullptr,
+                  nullptr,
+                  nullptr,
+                  place.k};
+        if (e.config.axis == TileAxis::kAxisQ) {
+          tiles_along_row(task, tile);
+        } else {
+          tiles_along_batch(task, tile);
+        }
+      });
+    });
+  }
+
+  void tiles_along_row(const Task& task, Tile tile) {
+    const std::int64_t length = schedule.flat ? schedule.rows_per_task * spec.q : spec.q;
+    const std::vector<TileRun> runs = make_tile_runs(spec, length, e.config.mr, schedule.flat);
+    tile.image = task.image_begin;
+    tile.x = e.offset(tile.x, e.mul(task.image_begin, image_bytes_));
+    auto row = [&](Value* p, Value* q) {
+      for (const TileRun& run : runs) {
+        e.loop(0, run.count, 1, [&](Value* index) {
+          Tile one = tile;
+          one.size = run.size;
+          one.p = p;
+          one.q = e.add(q, e.add(e.mul(index, run.size), run.q));
+          row_tile(one, run);
+        });
+      }
+    };
+    if (schedule.flat) {
+      row(e.i64(0), e.mul(task.row_begin, spec.q));
+    } else {
+      e.loop(task.row_begin, task.row_end, 1, [&](Value* p) { row(p, e.i64(0)); });
+    }
+  }
+
+  void row_tile(const Tile& tile, const TileRun& run) {
+    const Accumulators acc = start(tile);
+    const auto [r_begin, r_end] =
+        schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)} : e.valid_r(tile.p);
+    const std::int64_t s_count = packed.s.size();
+    const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
+    e.loop(r_begin, r_end, 1, [&](Value* r) {
+      Value* x = e.offset(input_row(tile, r), e.mul(tile.q, spec.stride_w * pixel_bytes_));
+      Value* weights =
+          e.offset(tile.weights, e.mul(e.sub(r, e.i64(packed.r.begin)), s_count * tap_bytes));
+      for (std::int64_t i = 0; i < s_count; ++i) {
+        const std::uint64_t valid = run.valid[static_cast<std::size_t>(i)];
+        if (valid == 0) continue;
+        const bool whole_row = run.interior && merged_;
+        const std::int64_t column = (packed.s.begin + i) * spec.dilation_w - spec.pad_w;
+        steps(tile, acc, valid, spec.stride_w * pixel_bytes_, e.offset(x, column * pixel_bytes_),
+              e.offset(weights, i * tap_bytes), e.i64(whole_row ? s_count * packed.kc : packed.kc));
+        if (whole_row) break;
+      }
+    });
+    finish(tile, acc, spec.y_layout == Layout::kNhwc ? spec.k : 1);
+  }
+
+  void tiles_along_batch(const Task& task, Tile tile) {
+    const std::int64_t mr = e.config.mr;
+    Value* count = e.sub(task.image_end, task.image_begin);
+    Value* rest = e.rem(count, mr);
+    Value* full_end = e.sub(task.image_end, rest);
+    auto tiles = [&](Value* image, std::int64_t size) {
+      Tile one = tile;
+      one.size = size;
+      one.image = image;
+      one.x = e.offset(tile.x, e.mul(image, image_bytes_));
+      e.loop(0, spec.p, 1, [&](Value* p) {
+        e.loop(0, spec.q, 1, [&](Value* q) {
+          one.p = p;
+          one.q = q;
+          batch_tile(one);
+        });
+      });
+    };
+    e.loop(task.image_begin, full_end, mr, [&](Value* image) { tiles(image, mr); });
+    for (std::int64_t size = 1; size < mr; ++size) {
+      e.if_then(e.b.CreateICmpEQ(rest, e.i64(size)), [&] { tiles(full_end, size); });
+    }
+  }
+
+  void batch_tile(const Tile& tile) {
+    const Accumulators acc = start(tile);
+    const auto [r_begin, r_end] = e.valid_r(tile.p);
+    const auto [s_begin, s_end] = e.valid_s(tile.q);
+    const std::uint64_t all = (std::uint64_t{1} << tile.size) - 1;
+    const std::int64_t s_count = packed.s.size();
+    const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
+    const std::int64_t unroll = e.config.unroll * packed.pair;
+    const bool whole_row = merged_ && (packed.kc % unroll == 0 || s_count == 1);
+    Value* s_taps = e.sub(s_end, s_begin);
+    Value* s_from = s_begin;
+    e.loop(r_begin, r_end, 1, [&](Value* r) {
+      Value* x = e.offset(input_row(tile, r), e.mul(tile.q, spec.stride_w * pixel_bytes_));
+      Value* weights =
+          e.offset(tile.weights, e.mul(e.sub(r, e.i64(packed.r.begin)), s_count * tap_bytes));
+      auto taps = [&](Value* s, Value* channel_steps) {
+        Value* column = e.add(e.mul(s, spec.dilation_w), -spec.pad_w);
+        steps(tile, acc, all, image_bytes_, e.offset(x, e.mul(column, pixel_bytes_)),
+              e.offset(weights, e.mul(e.sub(s, e.i64(packed.s.begin)), tap_bytes)), channel_steps);
+      };
+      if (whole_row) {
+        e.if_then(e.b.CreateICmpSGT(s_taps, e.i64(0)),
+                  [&] { taps(s_from, e.mul(s_taps, packed.kc)); });
+      } else {
+        e.loop(s_from, s_end, 1, [&](Value* s) { taps(s, e.i64(packed.kc)); });
+      }
+    });
+    finish(tile, acc, spec.y_elements(1));
+  }
+
+  Value* input_row(const Tile& tile, Value* r) {
+    if (schedule.flat) return tile.x;
+    Value* h = e.add(e.add(e.mul(tile.p, spec.stride_h), e.mul(r, spec.dilation_h)), -spec.pad_h);
+    return e.offset(tile.x, e.mul(h, row_bytes_));
+  }
+
+  /// Multiplies `count` consecutive channels: x advances by a channel, the panel by a row, each
+  /// step. A count that is not a constant is a multiple of the unrolling.
+  void steps(const Tile& tile, const Accumulators& acc, std::uint64_t valid,
+             std::int64_t pixel_stride, Value* x, Value* weights, Value* count) {
+    const std::int64_t pair = packed.pair;
+    const std::int64_t row_bytes = tile.piece.vectors * e.lanes * w_size_ * pair;
+    auto run = [&](Value* x_at, Value* w_at, std::int64_t n) {
+      for (std::int64_t i = 0; i < n; ++i) {
+        step(tile, acc, valid, pixel_stride, x_at, i * pair * x_size_,
+             e.offset(w_at, i * row_bytes));
+      }
+    };
+    const std::int64_t unroll = e.config.unroll;
+    auto* constant = llvm::dyn_cast<llvm::ConstantInt>(count);
+    const std::int64_t total = constant ? constant->getSExtValue() / pair : 0;
+    const std::int64_t whole = packed.kc < kWholeSteps ? kWholeMergedSteps : kWholeSteps;
+    if (constant && total <= whole) {
+      run(x, weights, total);
+      return;
+    }
+    Value* end = constant ? e.i64(total / unroll * unroll * pair) : count;
+    e.loop(e.i64(0), end, unroll * pair, [&](Value* c) {
+      run(e.offset(x, e.mul(c, x_size_)), e.offset(weights, e.mul(c, row_bytes / pair)), unroll);
+    });
+    if (constant && total % unroll != 0) {
+      const std::int64_t done = total / unroll * unroll;
+      run(e.offset(x, done * pair * x_size_), e.offset(weights, done * row_bytes), total % unroll);
+    }
+  }
+
+  void step(const Tile& tile, const Accumulators& acc, std::uint64_t valid,
+            std::int64_t pixel_stride, Value* x, std::int64_t x_offset, Value* weights) {
+    const int vectors = tile.piece.vectors;
+    auto count = static_cast<unsigned>(e.lanes);
+    llvm::Type* row = schedule.dot ? llvm::FixedVectorType::get(e.b.getBFloatTy(), 2 * count)
+                                   : llvm::FixedVectorType::get(e.f32(), count);
+    std::vector<Value*> filters;
+    for (int v = 0; v < vectors; ++v) {
+      filters.push_back(e.b.CreateAlignedLoad(row, e.offset(weights, std::int64_t{v} * e.lanes * 4),
+                                              llvm::Align(16)));
+    }
+    for (std::int64_t i = 0; i < tile.size; ++i) {
+      if ((valid >> i & 1) == 0) continue;
+      Value* pointer = e.offset(x, i * pixel_stride + x_offset);
+      llvm::Type* scalar = schedule.dot ? static_cast<llvm::Type*>(e.b.getInt32Ty()) : e.f32();
+      const llvm::Align align(static_cast<unsigned>(x_size_));
+      Value* pixel = e.splat(e.b.CreateAlignedLoad(scalar, pointer, align));
+      if (schedule.dot) pixel = e.b.CreateBitCast(pixel, row);
+      for (int v = 0; v < vectors; ++v) {
+        llvm::AllocaInst* sum = acc[static_cast<std::size_t>(i * vectors + v)];
+        e.set(sum, schedule.dot ? e.b.CreateIntrinsic(
+                                      llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
+                                      {e.get(sum), pixel, filters[static_cast<std::size_t>(v)]})
+                                : e.fma(pixel, filters[static_cast<std::size_t>(v)], e.get(sum)));
+      }
+    }
+  }
+
+  int filters_in(const Tile& tile, int vector) const {
+    return vector == tile.piece.vectors - 1 ? tile.piece.last_lanes : e.lanes;
+  }
+
+  /// Element offset in y of a pixel of the tile; pixel i stands i * stride elements further.
+  Value* y_at(const Tile& tile, int vector) {
+    return e.y_offset(tile.image, e.add(tile.k, std::int64_t{vector} * e.lanes), tile.p, tile.q);
+  }
+
+  Accumulators start(const Tile& tile) {
+    Accumulators acc;
+    for (std::int64_t i = 0; i < tile.size * tile.piece.vectors; ++i)
+      acc.push_back(e.variable(e.vec()));
+    auto zeros = [&] {
+      for (llvm::AllocaInst* sum : acc) e.set(sum, e.zero());
+    };
+    if (blocks_ == 1) {
+      zeros();
+      return acc;
+    }
+    const std::int64_t stride = e.config.axis == TileAxis::kAxisQ ? spec.k : spec.y_elements(1);
+    e.if_else(e.b.CreateICmpEQ(tile.block, e.i64(0)), zeros, [&] {
+      each_sum(tile, acc, stride, [&](llvm::AllocaInst* sum, Value* at, int vector) {
+        e.set(sum, e.load_vector(e.offset(e.y, e.mul(at, 4)), DataType::kF32, e.lanes,
+                                 filters_in(tile, vector)));
+      });
+    });
+    return acc;
+  }
+
+  void finish(const Tile& tile, const Accumulators& acc, std::int64_t pixel_stride) {
+    auto last = [&] {
+      each_sum(tile, acc, pixel_stride, [&](llvm::AllocaInst* sum, Value* at, int vector) {
+        e.finish(e.get(sum), e.add(tile.k, std::int64_t{vector} * e.lanes), at,
+                 filters_in(tile, vector));
+      });
+    };
+    if (blocks_ == 1) {
+      last();
+      return;
+    }
+    // Partial sums wait in y itself: f32 nhwc, as why_illegal demands.
+    e.if_else(e.b.CreateICmpEQ(tile.block, e.i64(blocks_ - 1)), last, [&] {
+      each_sum(tile, acc, pixel_stride, [&](llvm::AllocaInst* sum, Value* at, int vector) {
+        e.store_vector(e.get(sum), e.offset(e.y, e.mul(at, 4)), DataType::kF32,
+                       filters_in(tile, vector));
+      });
+    });
+  }
+
+  void each_sum(const Tile& tile, const Accumulators& acc, std::int64_t pixel_stride,
+                const std::function<void(llvm::AllocaInst*, Value*, int)>& body) {
+    for (int v = 0; v < tile.piece.vectors; ++v) {
+      Value* at = y_at(tile, v);
+      for (std::int64_t i = 0; i < tile.size; ++i) {
+        body(acc[static_cast<std::size_t>(i * tile.piece.vectors + v)], e.add(at, i * pixel_stride),
+             v);
+      }
+    }
+  }
+
+  /// Converts the input that a task reads to f32 [image][h][w][C/g] in scratch; returns the pointer
+  /// that stands for image 0, row 0.
+  Value* stage(const Task& task) {
+    Value* h_begin = e.i64(0);
+    Value* h_end = e.i64(spec.h);
+    if (schedule.row_blocks > 1) {
+      Value* first = e.add(e.mul(task.row_begin, spec.stride_h),
+                           packed.r.begin * spec.dilation_h - spec.pad_h);
+      Value* last = e.add(e.mul(e.add(task.row_end, -1), spec.stride_h),
+                          (packed.r.end - 1) * spec.dilation_h - spec.pad_h + 1);
+      h_begin = e.min(e.max(first, e.i64(0)), e.i64(spec.h));
+      h_end = e.max(e.min(last, e.i64(spec.h)), h_begin);
+    }
+    image_bytes_ = schedule.scratch_bytes / schedule.images_per_task;
+    e.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
+      Value* to = e.offset(e.scratch, e.mul(e.sub(image, task.image_begin), image_bytes_));
+      e.loop(h_begin, h_end, 1, [&](Value* h) {
+        stage_row(task, image, h, e.offset(to, e.mul(e.sub(h, h_begin), row_bytes_)));
+      });
+    });
+    Value* origin = e.add(e.mul(h_begin, row_bytes_), e.mul(task.image_begin, image_bytes_));
+    return e.offset(e.scratch, e.sub(e.i64(0), origin));
+  }
+
+  void stage_row(const Task& task, Value* image, Value* h, Value* to) {
+    const std::int64_t cg = spec.c_per_group();
+    const int size = size_of(spec.x_type);
+    Value* channel = e.mul(task.group, cg);
+    if (spec.x_layout == Layout::kNhwc) {
+      Value* row = e.mul(e.add(e.mul(image, spec.h), h), spec.w * spec.c);
+      Value* from = e.offset(e.x, e.mul(e.add(row, channel), size));
+      if (spec.groups == 1) {
+        convert(from, to, spec.w * cg);
+        return;
+      }
+      e.loop(0, spec.w, 1, [&](Value* col) {
+        convert(e.offset(from, e.mul(col, spec.c * size)), e.offset(to, e.mul(col, cg * 4)), cg);
+      });
+      return;
+    }
+    // nchw: square blocks are transposed in registers, what is left over element by element.
+    const std::int64_t plane = spec.h * spec.w * size;
+    Value* first =
+        e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w * size);
+    Value* from = e.offset(e.x, first);
+    const std::int64_t whole_c = cg / e.lanes * e.lanes;
+    const std::int64_t whole_w = spec.w / e.lanes * e.lanes;
+    e.loop(0, whole_c, e.lanes, [&](Value* c) {
+      e.loop(0, whole_w, e.lanes, [&](Value* col) {
+        transpose_block(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))), plane,
+                        e.offset(to, e.add(e.mul(col, cg * 4), e.mul(c, 4))), cg * 4);
+      });
+    });
+    auto elements = [&](Value* c, Value* col) {
+      Value* value =
+          e.load_scalar(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))), spec.x_type);
+      e.store_scalar(value, e.offset(to, e.add(e.mul(col, cg * 4), e.mul(c, 4))), DataType::kF32);
+    };
+    e.loop(0, whole_c, 1,
+           [&](Value* c) { e.loop(whole_w, spec.w, 1, [&](Value* col) { elements(c, col); }); });
+    e.loop(whole_c, cg, 1,
+           [&](Value* c) { e.loop(0, spec.w, 1, [&](Value* col) { elements(c, col); }); });
+  }
+
+  void convert(Value* from, Value* to, std::int64_t count) {
+    const int size = size_of(spec.x_type);
+    const std::int64_t whole = count / e.lanes * e.lanes;
+    auto block = [&](Value* at, int elements) {
+      Value* value = e.load_vector(e.offset(from, e.mul(at, size)), spec.x_type, e.lanes, elements);
+      e.store_vector(value, e.offset(to, e.mul(at, 4)), DataType::kF32, elements);
+    };
+    e.loop(0, whole, e.lanes, [&](Value* at) { block(at, e.lanes); });
+    if (count != whole) block(e.i64(whole), static_cast<int>(count - whole));
+  }
+
+  void transpose_block(Value* from, std::int64_t from_stride, Value* to, std::int64_t to_stride) {
+    std::vector<Value*> rows;
+    for (int i = 0; i < e.lanes; ++i) {
+      rows.push_back(e.load_vector(e.offset(from, i * from_stride), spec.x_type, e.lanes, e.lanes));
+    }
+    // log2(lanes) perfect shuffles of row i with row i + lanes / 2.
+    std::vector<int> low, high;
+    for (int i = 0; i < e.lanes / 2; ++i) {
+      low.insert(low.end(), {i, i + e.lanes});
+      high.insert(high.end(), {i + e.lanes / 2, i + e.lanes / 2 + e.lanes});
+    }
+    for (int step = 1; step < e.lanes; step *= 2) {
+      std::vector<Value*> next;
+      for (int i = 0; i < e.lanes / 2; ++i) {
+        Value* a = rows[static_cast<std::size_t>(i)];
+        Value* c = rows[static_cast<std::size_t>(i + e.lanes / 2)];
+        next.push_back(e.b.CreateShuffleVector(a, c, low));
+        next.push_back(e.b.CreateShuffleVector(a, c, high));
+      }
+      rows = next;
+    }
+    for (int i = 0; i < e.lanes; ++i) {
+      e.store_vector(rows[static_cast<std::size_t>(i)], e.offset(to, i * to_stride), DataType::kF32,
+                     e.lanes);
+    }
+  }
+
+  CpuEmitter& e;
+  const ConvSpec& spec;
+  const CpuSchedule& schedule;
+  const PackedWeights& packed;
+  std::int64_t channels_, x_size_, w_size_, pixel_bytes_, row_bytes_, image_bytes_ = 0, blocks_;
+  bool merged_;  ///< the taps of a filter row are consecutive in x and in the panel
+};
+
+}  // namespace
+
+void emit_gemm(CpuEmitter& e) { Gemm(e).emit(); }
+
+}  // namespace convoke

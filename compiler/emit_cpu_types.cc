@@ -1,0 +1,147 @@
+// Typed loads and stores. Conversions of f16 and bf16 are integer arithmetic where the instruction
+// set has none, so that no kernel ever calls into a runtime library.
+#include <llvm/IR/Intrinsics.h>
+
+#include "compiler/emit_cpu_common.h"
+
+namespace convoke {
+
+using llvm::Value;
+
+namespace {
+
+llvm::Constant* bits(llvm::Type* type, std::uint32_t value) {
+  return llvm::ConstantInt::get(type, value);
+}
+
+}  // namespace
+
+Value* CpuEmitter::bf16_to_float(Value* value, int width) {
+  llvm::Type* words = llvm::FixedVectorType::get(b.getInt32Ty(), static_cast<unsigned>(width));
+  return b.CreateBitCast(b.CreateShl(b.CreateZExt(value, words), 16), vec(width));
+}
+
+Value* CpuEmitter::float_to_bf16(Value* value, int width) {
+  llvm::Type* words = llvm::FixedVectorType::get(b.getInt32Ty(), static_cast<unsigned>(width));
+  llvm::Type* halves = llvm::FixedVectorType::get(b.getInt16Ty(), static_cast<unsigned>(width));
+  Value* word = b.CreateBitCast(value, words);
+  Value* odd = b.CreateAnd(b.CreateLShr(word, 16), bits(words, 1));
+  Value* rounded = b.CreateLShr(b.CreateAdd(b.CreateAdd(word, bits(words, 0x7fff)), odd), 16);
+  Value* quiet = b.CreateOr(b.CreateLShr(word, 16), bits(words, 0x40));
+  return b.CreateTrunc(b.CreateSelect(b.CreateFCmpUNO(value, value), quiet, rounded), halves);
+}
+
+Value* CpuEmitter::half_to_float(Value* value, int width) {
+  auto count = static_cast<unsigned>(width);
+  if (isa.has_fma()) {  // every level with FMA has F16C
+    return b.CreateFPExt(b.CreateBitCast(value, llvm::FixedVectorType::get(b.getHalfTy(), count)),
+                         vec(width));
+  }
+  llvm::Type* words = llvm::FixedVectorType::get(b.getInt32Ty(), count);
+  Value* word = b.CreateZExt(value, words);
+  Value* sign = b.CreateShl(b.CreateAnd(word, bits(words, 0x8000)), 16);
+  Value* magnitude = b.CreateShl(b.CreateAnd(word, bits(words, 0x7fff)), 13);
+  // Scaling by 2^112 moves the exponent and makes subnormals right at once.
+  Value* scale = b.CreateBitCast(bits(words, 0x77800000), vec(width));
+  Value* finite =
+      b.CreateBitCast(b.CreateFMul(b.CreateBitCast(magnitude, vec(width)), scale), words);
+  Value* special = b.CreateICmpUGE(magnitude, bits(words, 0x0f800000));
+  Value* infinite = b.CreateOr(magnitude, bits(words, 0x7f800000));
+  return b.CreateBitCast(b.CreateOr(b.CreateSelect(special, infinite, finite), sign), vec(width));
+}
+
+Value* CpuEmitter::float_to_half(Value* value, int width) {
+  auto count = static_cast<unsigned>(width);
+  llvm::Type* halves = llvm::FixedVectorType::get(b.getInt16Ty(), count);
+  if (isa.has_fma()) {
+    return b.CreateBitCast(b.CreateFPTrunc(value, llvm::FixedVectorType::get(b.getHalfTy(), count)),
+                           halves);
+  }
+  llvm::Type* words = llvm::FixedVectorType::get(b.getInt32Ty(), count);
+  Value* word = b.CreateBitCast(value, words);
+  Value* sign = b.CreateLShr(b.CreateAnd(word, bits(words, 0x80000000u)), 16);
+  Value* magnitude = b.CreateAnd(word, bits(words, 0x7fffffff));
+  // Normal: rebias the exponent and round to nearest even on bit 13; an overflow carries into Inf.
+  Value* odd = b.CreateAnd(b.CreateLShr(magnitude, 13), bits(words, 1));
+  Value* normal =
+      b.CreateLShr(b.CreateAdd(b.CreateAdd(magnitude, bits(words, 0xc8000fffu)), odd), 13);
+  // Subnormal: adding 0.5 lets the FPU's own rounding place the bits.
+  Value* half = b.CreateBitCast(bits(words, 0x3f000000), vec(width));
+  Value* small = b.CreateSub(
+      b.CreateBitCast(b.CreateFAdd(b.CreateBitCast(magnitude, vec(width)), half), words),
+      bits(words, 0x3f000000));
+  Value* huge = b.CreateSelect(b.CreateICmpUGT(magnitude, bits(words, 0x7f800000)),
+                               bits(words, 0x7e00), bits(words, 0x7c00));
+  Value* result =
+      b.CreateSelect(b.CreateICmpULT(magnitude, bits(words, 0x38800000)), small, normal);
+  result = b.CreateSelect(b.CreateICmpUGE(magnitude, bits(words, 0x47800000)), huge, result);
+  return b.CreateTrunc(b.CreateOr(result, sign), halves);
+}
+
+Value* CpuEmitter::widen(Value* value, DataType type, int width) {
+  return type == DataType::kBf16 ? bf16_to_float(value, width) : half_to_float(value, width);
+}
+
+Value* CpuEmitter::narrow(Value* value, DataType type, int width) {
+  return type == DataType::kBf16 ? float_to_bf16(value, width) : float_to_half(value, width);
+}
+
+Value* CpuEmitter::load_vector(Value* pointer, DataType type, int width, int count) {
+  const bool is_float = type == DataType::kF32;
+  llvm::Type* element = is_float ? f32() : b.getInt16Ty();
+  const llvm::Align align(static_cast<unsigned>(size_of(type)));
+  auto* stored = llvm::FixedVectorType::get(element, static_cast<unsigned>(width));
+  Value* value = nullptr;
+  if (count == width) {
+    value = b.CreateAlignedLoad(stored, pointer, align);
+  } else if (is_float && isa.level != IsaLevel::kSse2) {
+    std::vector<llvm::Constant*> mask;
+    for (int i = 0; i < width; ++i) mask.push_back(b.getInt1(i < count));
+    value = b.CreateMaskedLoad(stored, pointer, align, llvm::ConstantVector::get(mask),
+                               llvm::Constant::getNullValue(stored));
+  } else {
+    value = llvm::Constant::getNullValue(stored);
+    for (int i = 0; i < count; ++i) {
+      Value* one = b.CreateAlignedLoad(element, offset(pointer, i * size_of(type)), align);
+      value = b.CreateInsertElement(value, one, i);
+    }
+  }
+  return is_float ? value : widen(value, type, width);
+}
+
+Value* CpuEmitter::load_scalar(Value* pointer, DataType type) {
+  if (type == DataType::kF32) return b.CreateAlignedLoad(f32(), pointer, llvm::Align(4));
+  return b.CreateExtractElement(load_vector(pointer, type, 4, 1), std::uint64_t{0});
+}
+
+void CpuEmitter::store_vector(Value* value, Value* pointer, DataType type, int count) {
+  const bool is_float = type == DataType::kF32;
+  const int width =
+      static_cast<int>(llvm::cast<llvm::FixedVectorType>(value->getType())->getNumElements());
+  Value* stored = is_float ? value : narrow(value, type, width);
+  const llvm::Align align(static_cast<unsigned>(size_of(type)));
+  if (count == width) {
+    b.CreateAlignedStore(stored, pointer, align);
+  } else if (is_float && isa.level != IsaLevel::kSse2) {
+    std::vector<llvm::Constant*> mask;
+    for (int i = 0; i < width; ++i) mask.push_back(b.getInt1(i < count));
+    b.CreateMaskedStore(stored, pointer, align, llvm::ConstantVector::get(mask));
+  } else {
+    for (int i = 0; i < count; ++i) {
+      b.CreateAlignedStore(b.CreateExtractElement(stored, i), offset(pointer, i * size_of(type)),
+                           align);
+    }
+  }
+}
+
+void CpuEmitter::store_scalar(Value* value, Value* pointer, DataType type) {
+  if (type == DataType::kF32) {
+    b.CreateAlignedStore(value, pointer, llvm::Align(4));
+    return;
+  }
+  Value* wide =
+      b.CreateInsertElement(llvm::Constant::getNullValue(vec(4)), value, std::uint64_t{0});
+  store_vector(wide, pointer, type, 1);
+}
+
+}  // namespace convoke

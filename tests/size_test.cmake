@@ -1,0 +1,17 @@
+# Strips copies of the libraries and checks what a deployment has to carry.
+# Arguments: CONVOKE, CONVOKE_CPU (files; the second may be empty), STRIP, WORK_DIR.
+file(MAKE_DIRECTORY ${WORK_DIR})
+function(check_size file limit_mb)
+  get_filename_component(name ${file} NAME)
+  execute_process(COMMAND ${STRIP} -o ${WORK_DIR}/${name} ${file} COMMAND_ERROR_IS_FATAL ANY)
+  file(SIZE ${WORK_DIR}/${name} bytes)
+  math(EXPR limit "${limit_mb} * 1000000")
+  message("${name}: ${bytes} bytes stripped, at most ${limit}")
+  if(bytes GREATER limit)
+    message(FATAL_ERROR "${name} is ${bytes} bytes stripped; the limit is ${limit}")
+  endif()
+endfunction()
+check_size(${CONVOKE} 8)
+if(CONVOKE_CPU)
+  check_size(${CONVOKE_CPU} 45)
+endif()
