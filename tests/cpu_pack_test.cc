@@ -1,0 +1,167 @@
+// Weight packing against a walk through the documented layout, element after element, and the
+// 16-bit floats against their definition.
+#include "runtime/cpu_pack.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "compiler/spec_text.h"
+#include "convoke/error.h"
+#include "runtime/half.h"
+
+namespace convoke {
+namespace {
+
+/// A value of its own for each weight, exact in every type: small integers, never zero.
+float weight(std::int64_t index) { return static_cast<float>(index % 251) - 255; }
+
+std::uint16_t half_of_integer(float value) {
+  int exponent = 0;
+  const float fraction = std::frexp(std::fabs(value), &exponent);  // [0.5, 1)
+  const int bits = ((exponent + 14) << 10) | (static_cast<int>(fraction * 2048) & 0x3ff);
+  return static_cast<std::uint16_t>(bits | (value < 0 ? 0x8000 : 0));
+}
+
+std::vector<std::byte> plain_weights(const ConvSpec& spec) {
+  std::vector<std::byte> bytes(static_cast<std::size_t>(spec.w_elements() * size_of(spec.w_type)));
+  for (std::int64_t i = 0; i < spec.w_elements(); ++i) {
+    const float f = weight(i);
+    const auto h = static_cast<std::uint16_t>(
+        spec.w_type == DataType::kF16 ? half_of_integer(f) : bits_of_float(f) >> 16);
+    if (size_of(spec.w_type) == 4)
+      std::memcpy(bytes.data() + 4 * i, &f, 4);
+    else
+      std::memcpy(bytes.data() + 2 * i, &h, 2);
+  }
+  return bytes;
+}
+
+std::int64_t plain_index(const ConvSpec& spec, std::int64_t k, std::int64_t c, std::int64_t r,
+                         std::int64_t s) {
+  const std::int64_t channels = spec.c_per_group();
+  return spec.x_layout == Layout::kNhwc ? ((k * spec.r + r) * spec.s + s) * channels + c
+                                        : ((k * channels + c) * spec.r + r) * spec.s + s;
+}
+
+/// The layout of PackedWeights, read aloud: what each place must hold, in order.
+std::vector<float> expected(const ConvSpec& spec, const PackedWeights& packed) {
+  std::vector<float> values;
+  for (std::int64_t g = 0; g < spec.groups; ++g)
+    for (const PanelKind& kind : packed.kinds)
+      for (int panel = 0; panel < kind.count; ++panel)
+        for (std::int64_t c0 = 0; c0 < spec.c_per_group(); c0 += packed.kc)
+          for (std::int64_t r = packed.r.begin; r < packed.r.end; ++r)
+            for (std::int64_t s = packed.s.begin; s < packed.s.end; ++s)
+              for (std::int64_t c = 0; c < packed.kc; c += packed.pair)
+                for (std::int64_t f = 0; f < std::int64_t{kind.vectors} * packed.lanes; ++f)
+                  for (int j = 0; j < packed.pair; ++j) {
+                    const std::int64_t k =
+                        kind.first_filter + std::int64_t{panel} * kind.vectors * packed.lanes + f;
+                    const bool real = k < spec.k_per_group() && c + j < packed.kc;
+                    values.push_back(real ? weight(plain_index(spec, g * spec.k_per_group() + k,
+                                                               c0 + c + j, r, s))
+                                          : 0.0f);
+                  }
+  return values;
+}
+
+void check(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair) {
+  const std::string what = print_spec(spec) + " nv " + std::to_string(nv) + " lanes " +
+                           std::to_string(lanes) + " kc " + std::to_string(kc) + " pair " +
+                           std::to_string(pair);
+  const PackedWeights packed = make_packed_weights(spec, nv, lanes, kc, pair);
+  const WeightPacker packer(spec, packed);
+  const std::vector<float> want = expected(spec, packed);
+  const std::size_t element = static_cast<std::size_t>(size_of(packed.type));
+  ASSERT_EQ(want.size() * element, static_cast<std::size_t>(packed.bytes)) << what;
+  const std::vector<std::byte> w = plain_weights(spec);
+  constexpr std::size_t kZone = 64;
+  std::vector<std::byte> out(kZone + static_cast<std::size_t>(packed.bytes) + kZone,
+                             std::byte{0x5A});
+  // Units in any order and in any pieces.
+  for (std::int64_t unit = packer.units(); unit-- > 0;)
+    packer.pack(w.data(), out.data() + kZone, unit, unit + 1);
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    float got = 0;
+    if (element == 4) {
+      std::memcpy(&got, out.data() + kZone + 4 * i, 4);
+    } else {
+      std::uint16_t bits = 0;
+      std::memcpy(&bits, out.data() + kZone + 2 * i, 2);
+      got = bf16_to_float(bits);
+    }
+    ASSERT_EQ(got, want[i]) << what << " element " << i;
+  }
+  for (std::size_t i = 0; i < kZone; ++i) {
+    ASSERT_EQ(out[i], std::byte{0x5A}) << what;
+    ASSERT_EQ(out[out.size() - 1 - i], std::byte{0x5A}) << what;
+  }
+}
+
+TEST(WeightPacker, FollowsTheLayout) {
+  for (const char* text : {"mb1ic4ih8oc16oh8kh3ph1", "mb1ic6ih8oc13oh6kh3", "g3mb1ic9ih8oc15oh6kh3",
+                           "mb1ic1ih8oc1oh8kh1", "mb1ic8ih1oc40oh1kh3ph1",
+                           "g8mb1ic8ih8oc8oh8kh3ph1", "mb1ic10ih5iw9oc33oh3ow3kh3kw7"})
+    for (const char* layout : {" layout=nhwc", " layout=nchw"})
+      for (const char* type : {" dtype=f32", " dtype=tf32", " dtype=f16", " dtype=bf16"}) {
+        const ConvSpec spec = parse_problem(std::string(text) + layout + type).spec;
+        for (const int nv : {1, 2, 3})
+          for (const int lanes : {4, 8})
+            for (const int pair : {1, 2})
+              for (std::int64_t kc = 0; kc <= spec.c_per_group(); ++kc)
+                if (kc == 0 || spec.c_per_group() % kc == 0) check(spec, nv, lanes, kc, pair);
+      }
+}
+
+TEST(WeightPacker, RefusesIntegerWeights) {
+  ConvSpec spec;
+  spec.w_type = DataType::kS8;
+  try {
+    WeightPacker packer(spec, make_packed_weights(ConvSpec{}, 1, 8, 0, 1));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
+    EXPECT_NE(std::string(error.what()).find("s8"), std::string::npos);
+  }
+}
+
+TEST(Half, EveryValue) {
+  for (int bits = 0; bits < 65536; ++bits) {
+    const int exponent = (bits >> 10) & 31, mantissa = bits & 1023;
+    const float got = half_to_float(static_cast<std::uint16_t>(bits));
+    if (exponent == 31 && mantissa != 0) {
+      EXPECT_TRUE(std::isnan(got)) << bits;
+      continue;
+    }
+    double want = exponent == 31  ? std::numeric_limits<double>::infinity()
+                  : exponent == 0 ? std::ldexp(mantissa, -24)
+                                  : std::ldexp(1024 + mantissa, exponent - 25);
+    want = (bits & 0x8000) != 0 ? -want : want;
+    EXPECT_EQ(got, static_cast<float>(want)) << bits;
+    EXPECT_EQ(std::signbit(got), (bits & 0x8000) != 0) << bits;
+  }
+}
+
+TEST(Bf16, RoundsToNearestEven) {
+  for (int bits = 0; bits < 65536; ++bits) {
+    const float exact = bf16_to_float(static_cast<std::uint16_t>(bits));
+    if (std::isnan(exact)) {
+      EXPECT_TRUE(std::isnan(bf16_to_float(float_to_bf16(exact)))) << bits;
+      continue;
+    }
+    EXPECT_EQ(float_to_bf16(exact), bits);
+    if (std::isinf(exact)) continue;
+    const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
+    EXPECT_EQ(float_to_bf16(float_of_bits(wide | 0x7fff)), bits) << "below the middle";
+    EXPECT_EQ(float_to_bf16(float_of_bits(wide | 0x8001)), bits + 1) << "above the middle";
+    EXPECT_EQ(float_to_bf16(float_of_bits(wide | 0x8000)), bits + (bits & 1)) << "a tie";
+  }
+  EXPECT_TRUE(std::isnan(bf16_to_float(float_to_bf16(float_of_bits(0x7f800001)))))
+      << "a NaN that truncation would lose";
+}
+
+}  // namespace
+}  // namespace convoke
