@@ -16,8 +16,7 @@
 
 #include "convoke/conv_spec.h"
 #include "convoke/error.h"
-
-#define CONVOKE_API __attribute__((visibility("default")))
+#include "convoke/export.h"
 
 namespace convoke {
 
