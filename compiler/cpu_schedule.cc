@@ -45,7 +45,10 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
   const std::int64_t panels = last.first + last.count;
   schedule.panels_per_task = config.kb == 0 ? panels : std::min<std::int64_t>(config.kb, panels);
   schedule.filter_blocks = ceil_div(panels, schedule.panels_per_task);
-  if (schedule.staged) {
+  if (config.family == CpuFamily::kAmx) {
+    // The accumulators of one register tile, on their way to the epilogue.
+    schedule.scratch_bytes = std::int64_t{config.mr} * config.nv * isa.lanes() * 4;
+  } else if (schedule.staged) {
     schedule.scratch_bytes =
         schedule.images_per_task * staged_rows * spec.w * spec.c_per_group() * std::int64_t{4};
   }
@@ -131,13 +134,12 @@ std::vector<PanelPiece> make_panel_pieces(const CpuSchedule& schedule, std::int6
 CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   switch (config.family) {
     case CpuFamily::kGemm:
+    case CpuFamily::kAmx:
       return make_gemm_schedule(spec, config, isa);
     case CpuFamily::kDirect:
       return make_direct_schedule(spec, config, isa);
     case CpuFamily::kDepthwise:
       return make_depthwise_schedule(spec, config, isa);
-    case CpuFamily::kAmx:
-      break;
   }
   return {};
 }

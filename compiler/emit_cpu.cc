@@ -27,8 +27,10 @@ std::unique_ptr<llvm::Module> emit_cpu(llvm::LLVMContext& context, const ConvSpe
     case CpuFamily::kDirect:
       emit_direct(emitter);
       break;
-    case CpuFamily::kDepthwise:
     case CpuFamily::kAmx:
+      emit_amx(emitter);
+      break;
+    case CpuFamily::kDepthwise:
       throw Error(ErrorCode::kUnsupported, "family not built");
   }
   std::string complaint;

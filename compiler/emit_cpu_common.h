@@ -131,5 +131,6 @@ class CpuEmitter {
 /// The families; each emits the whole body of the function.
 void emit_gemm(CpuEmitter& e);
 void emit_direct(CpuEmitter& e);
+void emit_amx(CpuEmitter& e);
 
 }  // namespace convoke

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "compiler/amx_tiles.h"
 #include "compiler/cpu_cost.h"
 #include "compiler/depthwise_tiles.h"
 #include "compiler/gemm_tiles.h"
@@ -135,7 +136,7 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
     case CpuFamily::kDepthwise:
       return why_illegal_depthwise(spec, config.cpu, isa);
     case CpuFamily::kAmx:
-      return "the amx family is not built yet";
+      return why_illegal_amx(spec, config.cpu, isa);
   }
   return "unknown family";
 }
@@ -152,6 +153,7 @@ std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuI
   };
   enumerate_depthwise(spec, isa, threads, add);
   enumerate_gemm(spec, isa, threads, add);
+  enumerate_amx(spec, isa, threads, add);
   enumerate_direct(spec, isa, threads, add);
   return configs;
 }

@@ -1,0 +1,97 @@
+#include "compiler/amx_tiles.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace convoke {
+
+std::int64_t amx_depth(const ConvSpec& spec) {
+  for (std::int64_t depth = 32; depth >= 2; depth -= 2) {
+    if (spec.c_per_group() % depth == 0) return depth;
+  }
+  return 0;
+}
+
+AmxSplit amx_split(int pixels, int tiles) {
+  AmxSplit split;
+  int next = 0;
+  for (int i = 0; i < tiles; ++i) {
+    const int size = pixels / tiles + (i < pixels % tiles ? 1 : 0);
+    split.size.push_back(std::max(size, 1));
+    split.first.push_back(std::min(next, pixels - 1));
+    next += size;
+  }
+  return split;
+}
+
+std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
+  if (!isa.has_amx())
+    return fmt::format("amx needs a processor with AMX; this is {}", to_string(isa.level));
+  if (spec.x_type != DataType::kBf16 || spec.w_type != DataType::kBf16) {
+    return "amx multiplies bf16 by bf16 only";
+  }
+  if (spec.x_layout != Layout::kNhwc) return "amx reads nhwc images only";
+  if (amx_depth(spec) == 0) return fmt::format("amx needs an even C/g ({})", spec.c_per_group());
+  if (config.mr % kAmxRows != 0 || config.mr < kAmxRows || config.nv < 1) {
+    return fmt::format("amx needs mr as a multiple of {} and nv of at least 1 (mr={}, nv={})",
+                       kAmxRows, config.mr, config.nv);
+  }
+  const int tiles = config.mr / kAmxRows;
+  if (tiles * config.nv + tiles + 1 > kAmxRegisters) {
+    return fmt::format("mr={}, nv={} need {} of the {} tile registers", config.mr, config.nv,
+                       tiles * config.nv + tiles + 1, kAmxRegisters);
+  }
+  if (config.kc != 0 || config.unroll != 0) return "amx has no kc and no unroll";
+  if (config.axis == TileAxis::kAxisN && config.rows < 1) {
+    return "axis=n needs rows (images of a task) of at least 1";
+  }
+  if (spec.live_r().size() == 0 || spec.live_s().size() == 0)
+    return "no tap is live; direct does this";
+  const CpuSchedule schedule = make_cpu_schedule(spec, config, isa);
+  if (schedule.flat && spec.p % schedule.rows_per_task != 0) {
+    return fmt::format("rows={} must divide P={} for a 1x1 filter", config.rows, spec.p);
+  }
+  return "";
+}
+
+void enumerate_amx(const ConvSpec& spec, const CpuIsa& isa, int threads, const AddConfig& add) {
+  if (!isa.has_amx()) return;
+  const std::int64_t vectors = (spec.k_per_group() + isa.lanes() - 1) / isa.lanes();
+  const std::int64_t taps = spec.live_r().size() * spec.live_s().size();
+  for (const auto& [mr, nv] :
+       {std::pair{32, 2}, {16, 4}, {16, 3}, {16, 6}, {16, 2}, {32, 1}, {16, 1}}) {
+    if (nv > vectors) continue;
+    CpuConfig config;
+    config.family = CpuFamily::kAmx;
+    config.mr = mr;
+    config.nv = nv;
+    const AxisTiles panels = split_axis(vectors, nv);
+    const std::int64_t panel_bytes =
+        std::max<std::int64_t>(spec.c_per_group() * taps * nv * isa.lanes() * 2, 1);
+    const std::int64_t resident = std::max<std::int64_t>(isa.l2_bytes / 2 / panel_bytes, 1);
+    std::vector<std::int64_t> kbs{0};
+    if (resident < panels.count) kbs.push_back(resident);
+    const std::int64_t per_thread = (panels.count + threads - 1) / threads;
+    if (per_thread < panels.count && per_thread != resident) kbs.push_back(per_thread);
+    for (const std::int64_t kb : kbs) {
+      config.kb = static_cast<int>(kb);
+      config.axis = TileAxis::kAxisQ;
+      config.rows = 0;
+      add(config);
+      for (std::int64_t rows = 1; rows < spec.p; ++rows) {
+        const std::int64_t pixels = rows * spec.q;
+        if (spec.p % rows != 0 || pixels < mr || pixels > 2048) continue;
+        config.rows = static_cast<int>(rows);
+        add(config);
+      }
+      config.axis = TileAxis::kAxisN;
+      for (const int images : {mr / 2, mr, mr * 2, mr * 4}) {
+        config.rows = images;
+        if (spec.open_batch() || spec.n * 2 >= images) add(config);
+      }
+    }
+  }
+}
+
+}  // namespace convoke

@@ -1,0 +1,302 @@
+// Implicit GEMM on AMX tiles: a tile register of pixels is loaded straight from the nhwc image (one
+// row a pixel, any constant distance between pixels) and multiplied into packed bf16 pairs. All
+// pixels of a tile must see the same taps, and padding may not be multiplied, not even by zero: so
+// tiles run along the row where its columns see every tap, down the column at the borders, or along
+// the batch.
+#include <llvm/IR/IntrinsicsX86.h>
+
+#include <algorithm>
+
+#include "compiler/amx_tiles.h"
+#include "compiler/emit_cpu_common.h"
+
+namespace convoke {
+namespace {
+
+using llvm::Value;
+using Task = CpuEmitter::Task;
+
+class Amx {
+ public:
+  explicit Amx(CpuEmitter& emitter)
+      : e(emitter),
+        spec(e.spec),
+        schedule(e.schedule),
+        tiles_(e.config.mr / kAmxRows),
+        depth_(amx_depth(spec)),
+        pixel_bytes_(spec.c * 2),
+        row_bytes_(spec.w * pixel_bytes_),
+        image_bytes_(spec.h * row_bytes_),
+        y_column_(spec.y_layout == Layout::kNhwc ? spec.k : 1) {}
+
+  void emit() {
+    e.for_each_task([&](const Task& task) {
+      Value* x = e.offset(e.x, e.mul(task.group, spec.c_per_group() * 2));
+      for (const PanelPiece& piece : make_panel_pieces(schedule, spec.k_per_group())) {
+        Value* first = e.max(task.panel_begin, e.i64(piece.first));
+        Value* last = e.min(task.panel_end, e.i64(piece.first + piece.count));
+        llvm::GlobalVariable* shapes = shape_table(piece);
+        e.loop(first, last, 1, [&](Value* panel) {
+          const PanelPlace place = e.panel_place(task, piece, panel);
+          const Panel at{piece, shapes, x, place.weights, place.k};
+          if (e.config.axis == TileAxis::kAxisN) {
+            along_batch(task, at);
+          } else if (schedule.flat) {
+            along_flat(task, at);
+          } else {
+            along_row(task, at);
+            along_columns(task, at);
+          }
+        });
+      }
+    });
+    // for_each_task ends with a return; the tiles are given back before it.
+    e.b.SetInsertPoint(&e.b.GetInsertBlock()->back());
+    e.b.CreateIntrinsic(llvm::Intrinsic::x86_tilerelease, {}, {});
+  }
+
+ private:
+  struct Panel {
+    const PanelPiece& piece;
+    llvm::GlobalVariable* shapes;
+    Value *x, *weights, *k;
+  };
+
+  /// Where a tile stands: its first pixel and the distance to the next one.
+  struct Place {
+    Value *image, *p, *q;
+    std::int64_t x_stride;  ///< bytes
+    std::int64_t y_stride;  ///< elements
+  };
+
+  llvm::Value* tile_number(int number) { return e.b.getInt8(static_cast<std::uint8_t>(number)); }
+  int accumulator(int tile, int vector, int vectors) const { return tile * vectors + vector; }
+
+  /// Tile configurations (palette 1) for 1..mr pixels, 64 bytes each.
+  llvm::GlobalVariable* shape_table(const PanelPiece& piece) {
+    std::vector<std::uint8_t> bytes;
+    for (int pixels = 1; pixels <= e.config.mr; ++pixels) {
+      std::uint8_t one[64] = {1};
+      auto shape = [&](int number, int rows, std::int64_t row_bytes) {
+        one[16 + 2 * number] = static_cast<std::uint8_t>(row_bytes);
+        one[48 + number] = static_cast<std::uint8_t>(rows);
+      };
+      const AmxSplit split = amx_split(pixels, tiles_);
+      for (int tile = 0; tile < tiles_; ++tile) {
+        const int rows = split.size[static_cast<std::size_t>(tile)];
+        for (int v = 0; v < piece.vectors; ++v)
+          shape(accumulator(tile, v, piece.vectors), rows, 64);
+        shape(tiles_ * piece.vectors + tile, rows, depth_ * 2);
+      }
+      for (int number = tiles_ * piece.vectors + tiles_; number < kAmxRegisters; ++number) {
+        shape(number, static_cast<int>(depth_ / 2), 64);
+      }
+      bytes.insert(bytes.end(), one, one + 64);
+    }
+    auto* data = llvm::ConstantDataArray::get(e.b.getContext(), bytes);
+    auto* table = new llvm::GlobalVariable(*e.function->getParent(), data->getType(), true,
+                                           llvm::GlobalValue::PrivateLinkage, data, "tile_shapes");
+    table->setAlignment(llvm::Align(64));
+    return table;
+  }
+
+  void configure(const Panel& panel, Value* pixels) {
+    Value* shape = e.offset(panel.shapes, e.mul(e.add(pixels, -1), 64));
+    e.b.CreateIntrinsic(llvm::Intrinsic::x86_ldtilecfg, {}, {shape});
+  }
+
+  /// The outputs along one axis that see every packed tap: one run, maybe empty.
+  template <typename Interior>
+  static Range interior(std::int64_t length, const Interior& is_interior) {
+    std::int64_t begin = 0;
+    while (begin < length && !is_interior(begin)) ++begin;
+    std::int64_t low = begin, high = length;
+    while (high - low > 1) {
+      const std::int64_t middle = (low + high) / 2;
+      (is_interior(middle) ? low : high) = middle;
+    }
+    return {begin, begin < length ? low + 1 : length};
+  }
+
+  Range interior_columns() const {
+    return interior(spec.q, [&](std::int64_t q) { return spec.valid_s(q) == spec.live_s(); });
+  }
+
+  Range interior_rows() const {
+    return interior(spec.p, [&](std::int64_t p) { return spec.valid_r(p) == spec.live_r(); });
+  }
+
+  /// Runs body(first pixel, pixels) over the equal tiles of [0, length).
+  void equal_tiles(const Panel& panel, std::int64_t length,
+                   const std::function<void(Value*, Value*)>& body) {
+    if (length <= 0) return;
+    const AxisTiles split = split_axis(length, e.config.mr);
+    auto run = [&](std::int64_t begin, std::int64_t count, std::int64_t size) {
+      if (count == 0) return;
+      configure(panel, e.i64(size));
+      e.loop(begin, begin + count * size, size, [&](Value* first) { body(first, e.i64(size)); });
+    };
+    run(0, split.larger, split.size + 1);
+    run(split.larger * (split.size + 1), split.count - split.larger, split.size);
+  }
+
+  void along_flat(const Task& task, const Panel& panel) {
+    Value* base = e.mul(task.row_begin, spec.q);
+    equal_tiles(panel, schedule.rows_per_task * spec.q, [&](Value* first, Value* pixels) {
+      const Place place{task.image_begin, e.i64(0), e.add(base, first), pixel_bytes_, y_column_};
+      tile(panel, place, pixels);
+    });
+  }
+
+  void along_row(const Task& task, const Panel& panel) {
+    const Range columns = interior_columns();
+    e.loop(task.row_begin, task.row_end, 1, [&](Value* p) {
+      equal_tiles(panel, columns.size(), [&](Value* first, Value* pixels) {
+        const Place place{task.image_begin, p, e.add(first, columns.begin),
+                          spec.stride_w * pixel_bytes_, y_column_};
+        tile(panel, place, pixels);
+      });
+    });
+  }
+
+  void along_columns(const Task& task, const Panel& panel) {
+    const Range columns = interior_columns();
+    const Range rows = interior_rows();
+    e.loop(0, spec.q - columns.size(), 1, [&](Value* index) {
+      Value* right = e.b.CreateICmpSGE(index, e.i64(columns.begin));
+      Value* q = e.b.CreateSelect(right, e.add(index, columns.size()), index);
+      auto run = [&](Value* p, Value* pixels) {
+        configure(panel, pixels);
+        const Place place{task.image_begin, p, q, spec.stride_h * row_bytes_, spec.q * y_column_};
+        tile(panel, place, pixels);
+      };
+      // Rows that see every tap go in tiles, the others one by one.
+      Value* first = e.min(e.max(task.row_begin, e.i64(rows.begin)), task.row_end);
+      Value* last = e.max(e.min(task.row_end, e.i64(rows.end)), first);
+      e.loop(first, last, e.config.mr,
+             [&](Value* p) { run(p, e.min(e.sub(last, p), e.i64(e.config.mr))); });
+      Value* before = e.sub(first, task.row_begin);
+      Value* others = e.add(before, e.sub(task.row_end, last));
+      e.loop(e.i64(0), others, 1, [&](Value* other) {
+        Value* above = e.b.CreateICmpSLT(other, before);
+        run(e.b.CreateSelect(above, e.add(task.row_begin, other),
+                             e.add(last, e.sub(other, before))),
+            e.i64(1));
+      });
+    });
+  }
+
+  void along_batch(const Task& task, const Panel& panel) {
+    e.loop(task.image_begin, task.image_end, e.config.mr, [&](Value* image) {
+      Value* pixels = e.min(e.sub(task.image_end, image), e.i64(e.config.mr));
+      configure(panel, pixels);
+      e.loop(0, spec.p, 1, [&](Value* p) {
+        e.loop(0, spec.q, 1, [&](Value* q) {
+          tile(panel, {image, p, q, image_bytes_, spec.y_elements(1)}, pixels);
+        });
+      });
+    });
+  }
+
+  void tile(const Panel& panel, const Place& place, Value* pixels) {
+    const int vectors = panel.piece.vectors;
+    for (int i = 0; i < tiles_ * vectors; ++i) {
+      e.b.CreateIntrinsic(llvm::Intrinsic::x86_tilezero, {}, {tile_number(i)});
+    }
+    // Where the second pixel tile begins depends on the number of pixels alone (amx_split).
+    Value* second = e.min(e.div(e.add(pixels, 1), 2), e.add(pixels, -1));
+    const auto [r_begin, r_end] =
+        schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)} : e.valid_r(place.p);
+    const auto [s_begin, s_end] =
+        schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)} : e.valid_s(place.q);
+    Value *s_from = s_begin, *s_to = s_end;
+    Value* image = e.offset(panel.x, e.mul(place.image, image_bytes_));
+    const Range& packed_r = schedule.weights.r;
+    const Range& packed_s = schedule.weights.s;
+    const std::int64_t tap_bytes = spec.c_per_group() * vectors * e.lanes * 2;
+    e.loop(r_begin, r_end, 1, [&](Value* r) {
+      Value* h =
+          e.add(e.add(e.mul(place.p, spec.stride_h), e.mul(r, spec.dilation_h)), -spec.pad_h);
+      e.loop(s_from, s_to, 1, [&](Value* s) {
+        Value* column =
+            e.add(e.add(e.mul(place.q, spec.stride_w), e.mul(s, spec.dilation_w)), -spec.pad_w);
+        Value* x = e.offset(image, e.add(e.mul(h, row_bytes_), e.mul(column, pixel_bytes_)));
+        Value* tap = e.add(e.mul(e.sub(r, e.i64(packed_r.begin)), packed_s.size()),
+                           e.sub(s, e.i64(packed_s.begin)));
+        multiply(panel, x, place.x_stride, e.mul(second, place.x_stride),
+                 e.offset(panel.weights, e.mul(tap, tap_bytes)));
+      });
+    });
+    store(panel, place, pixels, second);
+  }
+
+  void multiply(const Panel& panel, Value* x, std::int64_t x_stride, Value* second,
+                Value* weights) {
+    const int vectors = panel.piece.vectors;
+    const int first_pixels = tiles_ * vectors;
+    const int first_weights = first_pixels + tiles_;
+    const std::int64_t row_bytes = std::int64_t{vectors} * e.lanes * 4;  // of a pair of channels
+    e.loop(0, spec.c_per_group(), depth_, [&](Value* c) {
+      Value* x_at = e.offset(x, e.mul(c, 2));
+      Value* w_at = e.offset(weights, e.mul(c, row_bytes / 2));
+      for (int t = 0; t < tiles_; ++t) {
+        e.b.CreateIntrinsic(llvm::Intrinsic::x86_tileloadd64, {},
+                            {tile_number(first_pixels + t), t == 0 ? x_at : e.offset(x_at, second),
+                             e.i64(x_stride)});
+      }
+      for (int v = 0; v < vectors; ++v) {
+        Value* number = tile_number(first_weights + v % (kAmxRegisters - first_weights));
+        e.b.CreateIntrinsic(
+            llvm::Intrinsic::x86_tileloadd64, {},
+            {number, e.offset(w_at, std::int64_t{v} * e.lanes * 4), e.i64(row_bytes)});
+        for (int t = 0; t < tiles_; ++t) {
+          e.b.CreateIntrinsic(
+              llvm::Intrinsic::x86_tdpbf16ps, {},
+              {tile_number(accumulator(t, v, vectors)), tile_number(first_pixels + t), number});
+        }
+      }
+    });
+  }
+
+  void store(const Panel& panel, const Place& place, Value* pixels, Value* second) {
+    const int vectors = panel.piece.vectors;
+    const std::int64_t row_bytes = std::int64_t{vectors} * e.lanes * 4;
+    // Pixel tile t in scratch: rows of all vectors of a pixel, 16 rows a tile.
+    for (int t = 0; t < tiles_; ++t) {
+      for (int v = 0; v < vectors; ++v) {
+        Value* to = e.offset(e.scratch, t * kAmxRows * row_bytes + std::int64_t{v} * e.lanes * 4);
+        e.b.CreateIntrinsic(llvm::Intrinsic::x86_tilestored64, {},
+                            {tile_number(accumulator(t, v, vectors)), to, e.i64(row_bytes)});
+      }
+    }
+    Value* at = e.y_offset(place.image, panel.k, place.p, place.q);
+    e.loop(e.i64(0), pixels, 1, [&](Value* pixel) {
+      Value* row = pixel;
+      if (tiles_ > 1) {
+        Value* later = e.b.CreateICmpSGE(pixel, e.max(second, e.i64(1)));
+        row = e.b.CreateSelect(later, e.add(e.sub(pixel, second), kAmxRows), pixel);
+      }
+      Value* from = e.offset(e.scratch, e.mul(row, row_bytes));
+      Value* pixel_at = e.add(at, e.mul(pixel, place.y_stride));
+      for (int v = 0; v < vectors; ++v) {
+        Value* sum = e.load_vector(e.offset(from, std::int64_t{v} * e.lanes * 4), DataType::kF32,
+                                   e.lanes, e.lanes);
+        const std::int64_t filter = std::int64_t{v} * e.lanes;
+        e.finish(sum, e.add(panel.k, filter), e.add(pixel_at, filter * e.y_channel_stride()),
+                 v == vectors - 1 ? panel.piece.last_lanes : e.lanes);
+      }
+    });
+  }
+
+  CpuEmitter& e;
+  const ConvSpec& spec;
+  const CpuSchedule& schedule;
+  const int tiles_;
+  const std::int64_t depth_, pixel_bytes_, row_bytes_, image_bytes_, y_column_;
+};
+
+}  // namespace
+
+void emit_amx(CpuEmitter& e) { Amx(e).emit(); }
+
+}  // namespace convoke
