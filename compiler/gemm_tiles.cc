@@ -20,10 +20,16 @@ struct RegisterTile {
 /// Tiles whose accumulators, one row of weights and a broadcast fit the registers, largest first.
 std::vector<RegisterTile> register_tiles(const CpuIsa& isa) {
   if (isa.vector_registers() == 32) {
-    return {{14, 2}, {9, 3}, {6, 4}, {28, 1}, {12, 2}, {8, 3},
-            {7, 4},  {5, 5}, {8, 2}, {4, 4},  {4, 6},  {16, 1}};
+    return {{14, 2}, {9, 3}, {7, 4}, {28, 1}, {12, 2}, {8, 3},
+            {6, 4},  {5, 5}, {8, 2}, {4, 4},  {4, 6},  {16, 1}};
   }
+  if (!isa.has_fma()) return {{4, 2}, {3, 3}, {2, 4}, {8, 1}, {3, 2}};
   return {{6, 2}, {4, 3}, {3, 4}, {12, 1}, {5, 2}, {4, 2}, {2, 5}, {8, 1}, {7, 1}};
+}
+
+/// Accumulators that leave room for a row of weights, a broadcast and, without FMA, a product.
+int most_accumulators(const CpuIsa& isa) {
+  return isa.vector_registers() - (isa.has_fma() ? 2 : 4);
 }
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
@@ -110,14 +116,14 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
 }
 
 std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
-  const int registers = isa.vector_registers();
+  const int most = most_accumulators(isa);
   if (config.mr < 1 || config.mr > 32 || config.nv < 1) {
     return fmt::format("gemm needs mr from 1 to 32 and nv of at least 1 (mr={}, nv={})", config.mr,
                        config.nv);
   }
-  if (config.mr * config.nv > registers - 2) {
+  if (config.mr * config.nv > most) {
     return fmt::format("mr*nv = {} accumulators exceed the {} that {} leaves",
-                       config.mr * config.nv, registers - 2, to_string(isa.level));
+                       config.mr * config.nv, most, to_string(isa.level));
   }
   if (config.unroll < 1 || config.unroll > 16)
     return fmt::format("gemm needs unroll from 1 to 16 ({})", config.unroll);
