@@ -17,8 +17,10 @@ std::unique_ptr<llvm::Module> emit_cpu(llvm::LLVMContext& context, const ConvSpe
   if (std::string why = why_illegal(spec, config, isa); !why.empty()) {
     throw Error(ErrorCode::kUsage, "configuration " + print_config(config) + ": " + why);
   }
+  ConvSpec named = spec;
+  named.n = kOpenBatch;  // one kernel serves every batch, so that its name says none
   auto module =
-      std::make_unique<llvm::Module>(print_spec(spec) + " " + print_config(config), context);
+      std::make_unique<llvm::Module>(print_spec(named) + " " + print_config(config), context);
   CpuEmitter emitter(*module, spec, config.cpu, isa);
   switch (config.cpu.family) {
     case CpuFamily::kGemm:
