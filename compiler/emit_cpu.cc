@@ -29,11 +29,12 @@ std::unique_ptr<llvm::Module> emit_cpu(llvm::LLVMContext& context, const ConvSpe
     case CpuFamily::kDirect:
       emit_direct(emitter);
       break;
+    case CpuFamily::kDepthwise:
+      emit_depthwise(emitter);
+      break;
     case CpuFamily::kAmx:
       emit_amx(emitter);
       break;
-    case CpuFamily::kDepthwise:
-      throw Error(ErrorCode::kUnsupported, "family not built");
   }
   std::string complaint;
   llvm::raw_string_ostream stream(complaint);

@@ -132,5 +132,6 @@ class CpuEmitter {
 void emit_gemm(CpuEmitter& e);
 void emit_direct(CpuEmitter& e);
 void emit_amx(CpuEmitter& e);
+void emit_depthwise(CpuEmitter& e);
 
 }  // namespace convoke

@@ -1,0 +1,357 @@
+// Every family of CPU kernels on random odd problems, against plain loops. Values are small
+// integers, so every sum is exact and the comparison is bit for bit. Inputs end at an unmapped
+// page, outputs stand between red zones; weights hold infinities and NaN at corner taps, which
+// border pixels must not see.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+
+#include "compiler/cpu_kernel_args.h"
+#include "compiler/cpu_schedule.h"
+#include "compiler/emit_cpu.h"
+#include "compiler/epilogue.h"
+#include "compiler/spec_text.h"
+#include "runtime/cpu_backend_codegen.h"
+#include "runtime/cpu_backend_jit.h"
+
+namespace convoke {
+namespace {
+
+using Rng = std::mt19937;
+
+int pick(Rng& rng, int lo, int hi) {
+  return lo + static_cast<int>(rng() % static_cast<unsigned>(hi - lo + 1));
+}
+
+/// Memory whose last byte is followed by a page that must not be touched.
+class Guarded {
+ public:
+  explicit Guarded(std::size_t bytes) : size_(bytes) {
+    const std::size_t pages = (bytes + kPage - 1) / kPage + 1;
+    mapped_ = (pages + 1) * kPage;
+    base_ = static_cast<char*>(
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(base_, kPage, PROT_NONE);
+    mprotect(base_ + mapped_ - kPage, kPage, PROT_NONE);
+  }
+  ~Guarded() { munmap(base_, mapped_); }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  char* data() const { return base_ + mapped_ - kPage - size_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  static constexpr std::size_t kPage = 4096;
+  std::size_t size_, mapped_;
+  char* base_;
+};
+
+float round_to(DataType type, float value) {
+  if (type == DataType::kF16) return static_cast<float>(static_cast<_Float16>(value));
+  if (type == DataType::kF32 || std::isnan(value)) return value;
+  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+  return std::bit_cast<float>((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u);
+}
+
+void write_element(char* base, std::int64_t i, DataType type, float value) {
+  if (type == DataType::kF32) {
+    std::memcpy(base + i * 4, &value, 4);
+  } else if (type == DataType::kF16) {
+    const _Float16 half = static_cast<_Float16>(value);
+    std::memcpy(base + i * 2, &half, 2);
+  } else {
+    const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+    std::memcpy(base + i * 2, &bits, 2);
+  }
+}
+
+float read_element(const char* base, std::int64_t i, DataType type) {
+  if (type == DataType::kF32) {
+    float value;
+    std::memcpy(&value, base + i * 4, 4);
+    return value;
+  }
+  if (type == DataType::kF16) {
+    _Float16 half;
+    std::memcpy(&half, base + i * 2, 2);
+    return static_cast<float>(half);
+  }
+  std::uint16_t bits;
+  std::memcpy(&bits, base + i * 2, 2);
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+std::int64_t image_index(Layout layout, std::int64_t n, std::int64_t c, std::int64_t h,
+                         std::int64_t w, std::int64_t channels, std::int64_t height,
+                         std::int64_t width) {
+  return layout == Layout::kNhwc ? ((n * height + h) * width + w) * channels + c
+                                 : ((n * channels + c) * height + h) * width + w;
+}
+
+/// A problem's data as floats, in the order of the loops.
+struct Data {
+  const ConvSpec& spec;
+  std::int64_t batch;
+  Epilogue epilogue;
+  std::vector<float> x, w, y;                ///< [n][c][h][w], [k][c/g][r][s], [n][k][p][q]
+  std::vector<std::vector<float>> operands;  ///< [k] or [n][k][p][q]
+};
+
+void compute(Data& d) {
+  const ConvSpec& s = d.spec;
+  std::size_t out = 0;
+  std::vector<double> values(d.operands.size());
+  for (std::int64_t n = 0; n < d.batch; ++n)
+    for (std::int64_t k = 0; k < s.k; ++k)
+      for (std::int64_t p = 0; p < s.p; ++p)
+        for (std::int64_t q = 0; q < s.q; ++q, ++out) {
+          double sum = 0;
+          for (std::int64_t c = 0; c < s.c_per_group(); ++c)
+            for (std::int64_t r = 0; r < s.r; ++r)
+              for (std::int64_t t = 0; t < s.s; ++t) {
+                const std::int64_t h = p * s.stride_h - s.pad_h + r * s.dilation_h;
+                const std::int64_t w = q * s.stride_w - s.pad_w + t * s.dilation_w;
+                if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
+                const std::int64_t channel = k / s.k_per_group() * s.c_per_group() + c;
+                sum += static_cast<double>(d.x[((n * s.c + channel) * s.h + h) * s.w + w]) *
+                       static_cast<double>(d.w[((k * s.c_per_group() + c) * s.r + r) * s.s + t]);
+              }
+          for (std::size_t i = 0; i < values.size(); ++i) {
+            values[i] = d.operands[i][d.epilogue.operands()[i].per_channel ? k : out];
+          }
+          d.y[out] =
+              round_to(s.y_type, static_cast<float>(d.epilogue.evaluate(sum, values.data())));
+        }
+}
+
+Data make_data(const ConvSpec& spec, std::int64_t batch, Rng& rng) {
+  Data d{spec, batch, Epilogue::parse(spec.epilogue), {}, {}, {}, {}};
+  d.x.resize(spec.x_elements(batch));
+  d.w.resize(spec.w_elements());
+  d.y.resize(spec.y_elements(batch));
+  for (float& v : d.x) v = static_cast<float>(pick(rng, -3, 3));
+  for (float& v : d.w) v = static_cast<float>(pick(rng, -3, 3));
+  const float odd[] = {INFINITY, -INFINITY, NAN};
+  for (std::int64_t tap = 0; tap < spec.r * spec.s;
+       tap += std::max<std::int64_t>(spec.r * spec.s - 1, 1)) {
+    if (spec.r * spec.s > 1)
+      d.w[(rng() % (spec.k * spec.c_per_group())) * spec.r * spec.s + tap] = odd[rng() % 3];
+  }
+  for (const EpilogueOperand& operand : d.epilogue.operands()) {
+    d.operands.emplace_back(operand.per_channel ? spec.k : spec.y_elements(batch));
+    for (float& v : d.operands.back()) v = static_cast<float>(pick(rng, -3, 3));
+  }
+  compute(d);
+  return d;
+}
+
+/// [n][k][p][q] floats to memory in the layout and type of an image.
+void write_images(const std::vector<float>& from, char* to, Layout layout, DataType type,
+                  std::int64_t batch, std::int64_t channels, std::int64_t height,
+                  std::int64_t width) {
+  std::size_t i = 0;
+  for (std::int64_t n = 0; n < batch; ++n)
+    for (std::int64_t c = 0; c < channels; ++c)
+      for (std::int64_t h = 0; h < height; ++h)
+        for (std::int64_t w = 0; w < width; ++w, ++i)
+          write_element(to, image_index(layout, n, c, h, w, channels, height, width), type,
+                        from[i]);
+}
+
+/// The packed layout as cpu_schedule.h describes it.
+void pack(const Data& d, const PackedWeights& packed, char* to) {
+  const ConvSpec& spec = d.spec;
+  std::memset(to, 0, static_cast<std::size_t>(packed.bytes));
+  for (std::int64_t group = 0; group < packed.groups; ++group) {
+    for (const PanelKind& kind : packed.kinds) {
+      for (int panel = 0; panel < kind.count; ++panel) {
+        const std::int64_t width = std::int64_t{kind.vectors} * packed.lanes;
+        const std::int64_t first = kind.first_filter + panel * width;
+        std::int64_t at = group * packed.group_elements + kind.offset + panel * kind.panel_elements;
+        for (std::int64_t block = 0; block < spec.c_per_group(); block += packed.kc)
+          for (std::int64_t r = packed.r.begin; r < packed.r.end; ++r)
+            for (std::int64_t s = packed.s.begin; s < packed.s.end; ++s)
+              for (std::int64_t c = 0; c < packed.kc; c += packed.pair)
+                for (std::int64_t f = 0; f < width; ++f)
+                  for (int i = 0; i < packed.pair; ++i, ++at) {
+                    if (first + f >= packed.filters || c + i >= packed.kc) continue;
+                    const std::int64_t k = group * packed.filters + first + f;
+                    const std::int64_t index =
+                        ((k * spec.c_per_group() + block + c + i) * spec.r + r) * spec.s + s;
+                    write_element(to, at, packed.type, d.w[index]);
+                  }
+      }
+    }
+  }
+}
+
+/// Runs the kernel in pieces, out of order, and compares every output.
+::testing::AssertionResult run(const Data& d, const KernelConfig& config, const CpuIsa& isa,
+                               Rng& rng) {
+  const ConvSpec& spec = d.spec;
+  auto context = std::make_unique<llvm::LLVMContext>();
+  auto module = emit_cpu(*context, spec, config, isa);
+  const std::string object =
+      compile_module(std::move(context), std::move(module), isa.level, CpuOutput::kObject);
+  const LoadedObject loaded = load_object(object.data(), object.size());
+  const auto kernel = reinterpret_cast<CpuKernelFn>(loaded.entry);
+
+  const CpuSchedule schedule = make_cpu_schedule(spec, config.cpu, isa);
+  Guarded x(d.x.size() * size_of(spec.x_type));
+  write_images(d.x, x.data(), spec.x_layout, spec.x_type, d.batch, spec.c, spec.h, spec.w);
+  // Packed weights and scratch are aligned to 64 and padded to whole vectors.
+  Guarded w((schedule.weights.bytes + 63) / 64 * 64);
+  pack(d, schedule.weights, w.data());
+  Guarded scratch((schedule.scratch_bytes + 63) / 64 * 64);
+  constexpr std::size_t kRedZone = 256;
+  const std::size_t y_bytes = d.y.size() * size_of(spec.y_type);
+  std::vector<char> y(y_bytes + 2 * kRedZone, '\x7f');
+  std::vector<std::unique_ptr<Guarded>> operands;
+  CpuKernelArgs args;
+  args.x = x.data();
+  args.w = w.data();
+  args.y = y.data() + kRedZone;
+  args.n = d.batch;
+  for (std::size_t i = 0; i < d.operands.size(); ++i) {
+    const bool per_channel = d.epilogue.operands()[i].per_channel;
+    const DataType type = per_channel ? DataType::kF32 : spec.y_type;
+    operands.push_back(std::make_unique<Guarded>(d.operands[i].size() * size_of(type)));
+    args.operand[i] = operands[i]->data();
+    if (per_channel) {
+      std::memcpy(operands[i]->data(), d.operands[i].data(), operands[i]->size());
+    } else {
+      write_images(d.operands[i], operands[i]->data(), spec.y_layout, type, d.batch, spec.k, spec.p,
+                   spec.q);
+    }
+  }
+  for (std::int64_t end = schedule.tasks(d.batch); end > 0;) {
+    const std::int64_t begin = std::max<std::int64_t>(0, end - pick(rng, 1, 5));
+    kernel(&args, begin, end, scratch.data());
+    end = begin;
+  }
+  unload_object(loaded.handle);
+
+  for (std::size_t i = 0; i < kRedZone; ++i) {
+    if (y[i] != '\x7f' || y[kRedZone + y_bytes + i] != '\x7f')
+      return ::testing::AssertionFailure() << "wrote outside y";
+  }
+  std::size_t i = 0;
+  for (std::int64_t n = 0; n < d.batch; ++n)
+    for (std::int64_t k = 0; k < spec.k; ++k)
+      for (std::int64_t p = 0; p < spec.p; ++p)
+        for (std::int64_t q = 0; q < spec.q; ++q, ++i) {
+          const float got = read_element(
+              y.data() + kRedZone, image_index(spec.y_layout, n, k, p, q, spec.k, spec.p, spec.q),
+              spec.y_type);
+          if (std::isnan(d.y[i]) ? !std::isnan(got) : got != d.y[i]) {
+            return ::testing::AssertionFailure() << "n=" << n << " k=" << k << " p=" << p
+                                                 << " q=" << q << ": " << got << " for " << d.y[i];
+          }
+        }
+  return ::testing::AssertionSuccess();
+}
+
+/// One spatial axis: input, filter, stride, dilation, low padding, output.
+void random_axis(Rng& rng, std::int64_t& in, std::int64_t& filter, std::int64_t& stride,
+                 std::int64_t& dilation, std::int64_t& pad, std::int64_t& out) {
+  for (;;) {
+    in = pick(rng, 1, 20);
+    filter = pick(rng, 1, rng() % 4 == 0 ? 7 : 3);
+    stride = pick(rng, 1, rng() % 3 == 0 ? 5 : 2);
+    dilation = rng() % 3 == 0 ? pick(rng, 2, 9) : 1;
+    pad = rng() % 6 == 0 ? pick(rng, 3, 30) : pick(rng, 0, static_cast<int>(filter / 2));
+    const std::int64_t high =
+        rng() % 6 == 0 ? pick(rng, 0, 30)
+                       : pick(rng, static_cast<int>(1 - stride), static_cast<int>(filter / 2));
+    const std::int64_t room = in + pad + high - (filter - 1) * dilation - 1;
+    if (room < 0 || room % stride != 0) continue;
+    out = room / stride + 1;
+    return;
+  }
+}
+
+ConvSpec random_spec(Rng& rng) {
+  ConvSpec spec;
+  random_axis(rng, spec.h, spec.r, spec.stride_h, spec.dilation_h, spec.pad_h, spec.p);
+  random_axis(rng, spec.w, spec.s, spec.stride_w, spec.dilation_w, spec.pad_w, spec.q);
+  spec.n = rng() % 4 == 0 ? kOpenBatch : pick(rng, 1, 3);
+  int c = pick(rng, 1, 9), k = pick(rng, 1, 19);
+  spec.groups = 1;
+  switch (rng() % 3) {
+    case 0:
+      break;
+    case 1:  // depthwise, often with a channel multiplier
+      spec.groups = pick(rng, 1, 37);
+      c = 1;
+      k = rng() % 2 == 0 ? 1 : 1 << pick(rng, 0, 4);
+      break;
+    default:
+      spec.groups = pick(rng, 2, 7);
+      c = pick(rng, 1, 5);
+      k = rng() % 2 == 0 ? 1 << pick(rng, 0, 4) : pick(rng, 1, 7);
+  }
+  spec.c = spec.groups * c;
+  spec.k = spec.groups * k;
+  const DataType types[] = {DataType::kF32, DataType::kF32, DataType::kF16, DataType::kBf16};
+  spec.x_type = spec.w_type = types[rng() % 4];
+  spec.y_type = rng() % 4 == 0 ? DataType::kF32 : spec.x_type;
+  spec.x_layout = rng() % 3 == 0 ? Layout::kNchw : Layout::kNhwc;
+  spec.y_layout = rng() % 4 == 0 ? Layout::kNchw : Layout::kNhwc;
+  const char* epilogues[] = {"", "", "relu(acc*2+bias[k])", "acc+res", "min(acc-res,b[k])*res"};
+  spec.epilogue = Epilogue::parse(epilogues[rng() % 5]).text();
+  return spec;
+}
+
+std::vector<CpuIsa> isas() {
+  std::vector<CpuIsa> result(1);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      __builtin_cpu_supports("f16c")) {
+    result.push_back({.level = IsaLevel::kAvx2});
+  }
+  return result;
+}
+
+class Families : public ::testing::TestWithParam<CpuFamily> {};
+
+TEST_P(Families, AgreeWithPlainLoopsOnRandomProblems) {
+  Rng rng(7 + static_cast<unsigned>(GetParam()));
+  int done = 0;
+  for (int i = 0; i < 100000 && done < 150; ++i) {
+    const ConvSpec spec = random_spec(rng);
+    try {
+      spec.validate();
+    } catch (const Error&) {
+      continue;
+    }
+    const CpuIsa isa = isas()[rng() % isas().size()];
+    if (!why_unsupported_cpu(spec, isa).empty()) continue;
+    KernelConfig config;
+    config.cpu.family = GetParam();
+    if (GetParam() == CpuFamily::kDepthwise) {
+      config.cpu.mr = pick(rng, 1, 13);
+    } else {
+      config.cpu.nv = pick(rng, 1, 4);
+    }
+    config.cpu.rows = pick(rng, 0, 5);
+    if (!why_illegal(spec, config, isa).empty()) continue;
+    ++done;
+    const Data data = make_data(spec, spec.open_batch() ? pick(rng, 1, 4) : spec.n, rng);
+    EXPECT_TRUE(run(data, config, isa, rng))
+        << print_spec(spec) << " --config " << print_config(config) << " " << to_string(isa.level);
+    if (HasFailure()) return;
+  }
+  EXPECT_EQ(done, 150);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Families,
+                         ::testing::Values(CpuFamily::kDirect, CpuFamily::kDepthwise),
+                         [](const auto& info) { return std::string(to_string(info.param)); });
+
+}  // namespace
+}  // namespace convoke
