@@ -39,7 +39,7 @@ struct WeightPacker::Slab {
 };
 
 WeightPacker::WeightPacker(const ConvSpec& spec, const PackedWeights& packed)
-    : packed_(packed), w_type_(spec.w_type), filters_(spec.k_per_group()) {
+    : packed_(packed), w_type_(spec.w_type), filters_(packed.filters) {
   if (w_type_ != DataType::kF32 && w_type_ != DataType::kTf32 && w_type_ != DataType::kF16 &&
       w_type_ != DataType::kBf16)
     throw Error(ErrorCode::kUnsupported,
@@ -49,7 +49,7 @@ WeightPacker::WeightPacker(const ConvSpec& spec, const PackedWeights& packed)
   const std::int64_t channels = spec.c_per_group();
   blocks_ = channels / packed_.kc;
   panels_ = packed_.kinds.back().first + packed_.kinds.back().count;
-  units_ = spec.groups * panels_ * blocks_;
+  units_ = packed_.groups * panels_ * blocks_;
   if (spec.x_layout == Layout::kNhwc) {
     stride_c_ = 1;
     stride_s_ = channels;

@@ -49,7 +49,7 @@ std::int64_t plain_index(const ConvSpec& spec, std::int64_t k, std::int64_t c, s
 /// The layout of PackedWeights, read aloud: what each place must hold, in order.
 std::vector<float> expected(const ConvSpec& spec, const PackedWeights& packed) {
   std::vector<float> values;
-  for (std::int64_t g = 0; g < spec.groups; ++g)
+  for (std::int64_t g = 0; g < packed.groups; ++g)
     for (const PanelKind& kind : packed.kinds)
       for (int panel = 0; panel < kind.count; ++panel)
         for (std::int64_t c0 = 0; c0 < spec.c_per_group(); c0 += packed.kc)
@@ -60,19 +60,15 @@ std::vector<float> expected(const ConvSpec& spec, const PackedWeights& packed) {
                   for (int j = 0; j < packed.pair; ++j) {
                     const std::int64_t k =
                         kind.first_filter + std::int64_t{panel} * kind.vectors * packed.lanes + f;
-                    const bool real = k < spec.k_per_group() && c + j < packed.kc;
-                    values.push_back(real ? weight(plain_index(spec, g * spec.k_per_group() + k,
-                                                               c0 + c + j, r, s))
-                                          : 0.0f);
+                    const bool real = k < packed.filters && c + j < packed.kc;
+                    values.push_back(
+                        real ? weight(plain_index(spec, g * packed.filters + k, c0 + c + j, r, s))
+                             : 0.0f);
                   }
   return values;
 }
 
-void check(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair) {
-  const std::string what = print_spec(spec) + " nv " + std::to_string(nv) + " lanes " +
-                           std::to_string(lanes) + " kc " + std::to_string(kc) + " pair " +
-                           std::to_string(pair);
-  const PackedWeights packed = make_packed_weights(spec, nv, lanes, kc, pair);
+void check(const ConvSpec& spec, const PackedWeights& packed, const std::string& what) {
   const WeightPacker packer(spec, packed);
   const std::vector<float> want = expected(spec, packed);
   const std::size_t element = static_cast<std::size_t>(size_of(packed.type));
@@ -99,6 +95,23 @@ void check(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair) {
     ASSERT_EQ(out[i], std::byte{0x5A}) << what;
     ASSERT_EQ(out[out.size() - 1 - i], std::byte{0x5A}) << what;
   }
+}
+
+void check(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair) {
+  check(spec, make_packed_weights(spec, nv, lanes, kc, pair),
+        print_spec(spec) + " nv " + std::to_string(nv) + " lanes " + std::to_string(lanes) +
+            " kc " + std::to_string(kc) + " pair " + std::to_string(pair));
+}
+
+TEST(WeightPacker, PanelsOfTheDepthwiseFamilyRunAcrossGroups) {
+  for (const char* text : {"g13mb1ic13ih8oc13oh8kh3ph1", "g3mb1ic6ih8oc12oh6kh3"})
+    for (const IsaLevel level : {IsaLevel::kSse2, IsaLevel::kAvx2}) {
+      const ConvSpec spec = parse_problem(text).spec;
+      const PackedWeights packed = make_depthwise_schedule(spec, {}, {.level = level}).weights;
+      EXPECT_EQ(packed.groups, 1);
+      EXPECT_EQ(packed.filters, spec.k);
+      check(spec, packed, std::string(text) + " " + to_string(level));
+    }
 }
 
 TEST(WeightPacker, FollowsTheLayout) {
