@@ -38,7 +38,7 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
     schedule.rows_per_task =
         config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
     schedule.row_blocks = ceil_div(spec.p, schedule.rows_per_task);
-    staged_rows = input_rows(spec, schedule.rows_per_task);
+    if (schedule.row_blocks > 1) staged_rows = input_rows(spec, schedule.rows_per_task);
   }
   schedule.group_blocks = spec.groups;
   const PanelKind& last = schedule.weights.kinds.back();

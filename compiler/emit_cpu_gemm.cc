@@ -163,7 +163,7 @@ class Gemm {
     const std::int64_t s_count = packed.s.size();
     const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
     const std::int64_t unroll = e.config.unroll * packed.pair;
-    const bool whole_row = merged_ && (packed.kc % unroll == 0 || s_count == 1);
+    const bool whole_row = merged_ && packed.kc % unroll == 0;
     Value* s_taps = e.sub(s_end, s_begin);
     Value* s_from = s_begin;
     e.loop(r_begin, r_end, 1, [&](Value* r) {
