@@ -21,24 +21,26 @@ struct TuneOptions {
   int candidates = 12;         ///< measured per problem at most
   std::uint64_t seed = 1;
   bool force = false;  ///< measure even where the database already has a winner
-  std::optional<KernelConfig>
-      config;  ///< `--config`: measure this one alone, for problems where it is legal
-  std::int64_t workspace_limit =
-      -1;  ///< bytes; candidates that need more (weights packed) are left out; -1: none
+  /// `--config`: measure this one alone, for problems where it is legal
+  std::optional<KernelConfig> config;
+  /// Bytes; candidates that need more (weights packed) are left out; -1: none
+  std::int64_t workspace_limit = -1;
   const std::atomic<bool>* stop = nullptr;  ///< set by Ctrl-C
 };
 
 struct TuneResult {
   ConvSpec spec;
   Verdict verdict = Verdict::kUntrusted;
-  std::string reason;
+  std::string reason;              ///< one sentence unless passed
+  std::optional<ErrorCode> error;  ///< class of the failure if candidates failed before a verdict
   std::optional<KernelConfig> winner;
-  Timing timing;
+  Timing timing;  ///< of the winner
   bool from_database = false;
-  int measured = 0, compiled = 0, rejected = 0;  ///< candidates
+  int measured = 0, compiled = 0;  ///< candidates
+  int rejected = 0;                ///< candidates that did not build, did not run or were wrong
 };
 
-/// Called before each problem and after each candidate.
+/// Called before each problem (0, 0) and after each step of a candidate.
 using TuneProgress = std::function<void(std::size_t problem, int candidate, int candidates)>;
 
 /// One result per problem, in order. Never throws for one problem's failure: its verdict and reason

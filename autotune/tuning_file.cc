@@ -10,6 +10,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 namespace convoke {
 namespace {
@@ -256,7 +257,8 @@ bool TuningFile::recover(const SqliteError& error, bool last) {
 void TuningFile::store(const std::vector<Sample>& samples) {
   try {
     if (!db_->read_only()) {
-      FileLock lock(lock_path(), LOCK_SH);
+      std::optional<FileLock> lock;
+      if (opened_ != FileId{}) lock.emplace(lock_path(), LOCK_SH);
       std::vector<Sample> everything = pending();
       everything.insert(everything.end(), samples.begin(), samples.end());
       transaction(*db_, [&] { upsert(*db_, "main.sample", everything); });

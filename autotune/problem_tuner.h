@@ -1,0 +1,70 @@
+// Tunes one problem within a number of seconds: carries out the steps of a Search on a target and
+// stores each sample as it comes. Split from tune(), which shares a budget over problems.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "autotune/problem_tensors.h"
+#include "autotune/search.h"
+#include "autotune/tune.h"
+
+namespace convoke {
+
+class ProblemTuner {
+ public:
+  /// Called after each candidate with how many were tried and how many will be at most.
+  using Progress = std::function<void(int candidate, int candidates)>;
+
+  /// `executor` runs the reference. All references must outlive the tuner.
+  ProblemTuner(Target& target, const ConvSpec& spec, TuningDb& db, const TuneOptions& options,
+               Executor& executor, double seconds, Progress progress);
+  /// Tries, verifies and measures until the search is done, the seconds are over (the default is
+  /// still finished) or the stop flag is set. Failures are in the result, not thrown.
+  TuneResult run();
+
+ private:
+  std::string choose_candidates();
+  void use_known_samples();
+  void search();
+  bool out_of_time(SearchStep::Kind next) const;
+  void carry_out(const SearchStep& step);
+  void try_candidate(int i);
+  void refine(int i);
+  void verify(int i);
+  void compare(const std::vector<int>& finalists);
+  void build_ahead(int current);
+  void reject(int i, const std::string& why);
+  void store(int i, bool verified);
+  const std::function<void()>& runner(int i);
+  double elapsed() const;
+  bool stopped() const { return options_.stop && options_.stop->load(); }
+  const KernelConfig& config(int i) const { return configs_[static_cast<std::size_t>(i)]; }
+
+  Target& target_;
+  const ConvSpec& spec_;
+  TuningDb& db_;
+  const TuneOptions& options_;
+  Executor& executor_;
+  double seconds_;
+  Progress progress_;
+  std::chrono::steady_clock::time_point start_;
+  std::string problem_;
+
+  std::vector<KernelConfig> configs_;
+  std::unique_ptr<Search> search_;
+  std::unique_ptr<ProblemTensors> tensors_;
+  std::unique_ptr<Verifier> verifier_;
+  std::map<int, std::function<void()>> runners_;  ///< of candidates that may still be measured
+  std::map<int, Timing> timings_;
+  std::future<void> ahead_;
+  TuneResult result_;
+  bool undecidable_ = false;  ///< the verdict concerns the problem, not a candidate
+};
+
+}  // namespace convoke

@@ -1,0 +1,116 @@
+#include "autotune/tune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "autotune/problem_tuner.h"
+#include "compiler/spec_text.h"
+#include "runtime/thread_pool.h"
+
+namespace convoke {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Predicted seconds of tuning, for the shares alone: building a candidate and launching it some
+/// ten times.
+double predicted_work(Target& target, const ConvSpec& spec, const TuneOptions& options) {
+  constexpr double kBuildSeconds = 0.05, kLaunches = 10;
+  if (!target.why_unsupported(spec).empty()) return 0;
+  return options.candidates * (kBuildSeconds + kLaunches * target.limit_us(spec) * 1e-6);
+}
+
+bool fits(Target& target, const ConvSpec& spec, const KernelConfig& config,
+          const TuneOptions& options) {
+  return options.workspace_limit < 0 ||
+         target.workspace_bytes(spec, config, WeightForm::kPacked) <= options.workspace_limit;
+}
+
+/// A verified sample's configuration, if this build can still run it.
+std::optional<KernelConfig> usable(Target& target, const ConvSpec& spec, const std::string& text) {
+  try {
+    const KernelConfig config = parse_config(text);
+    if (target.why_illegal(spec, config).empty()) return config;
+  } catch (const Error&) {  // written by another version
+  }
+  return std::nullopt;
+}
+
+/// The answer that needs no measurement.
+std::optional<TuneResult> from_database(Target& target, const ConvSpec& spec, const TuningDb& db,
+                                        const TuneOptions& options) {
+  if (options.force || !target.why_unsupported(spec).empty()) return std::nullopt;
+  const auto best = db.best(target.info(), print_spec(spec));
+  if (!best) return std::nullopt;
+  const auto config = usable(target, spec, best->config);
+  if (!config || !fits(target, spec, *config, options)) return std::nullopt;
+  if (options.config && !(*config == *options.config)) return std::nullopt;
+  TuneResult result;
+  result.spec = spec;
+  result.verdict = Verdict::kPassed;
+  result.winner = config;
+  result.timing = {best->median_us, best->spread_us, best->n};
+  result.from_database = true;
+  return result;
+}
+
+TuneResult not_begun(const ConvSpec& spec, const std::string& why) {
+  TuneResult result;
+  result.spec = spec;
+  result.reason = why;
+  return result;
+}
+
+}  // namespace
+
+std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& problems, TuningDb& db,
+                             const TuneOptions& options, const TuneProgress& progress) {
+  const Clock::time_point start = Clock::now();
+  std::vector<double> work;
+  double work_left = 0;
+  for (const ConvSpec& spec : problems) {
+    work.push_back(
+        from_database(target, spec, db, options) ? 0 : predicted_work(target, spec, options));
+    work_left += work.back();
+  }
+  ThreadPool reference_pool(usable_cpus());
+  std::vector<TuneResult> results;
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    const ConvSpec& spec = problems[i];
+    if (progress) progress(i, 0, 0);
+    const double left = options.budget_seconds - seconds_since(start);
+    const double share = work_left > 0 ? std::max(left, 0.0) * work[i] / work_left : 0;
+    work_left -= work[i];
+    // Asked again: the same problem may stand in the list twice.
+    if (auto known = from_database(target, spec, db, options)) {
+      results.push_back(std::move(*known));
+    } else if (options.stop && options.stop->load()) {
+      results.push_back(not_begun(spec, "stopped before this problem was begun"));
+    } else if (left <= 0 && target.why_unsupported(spec).empty()) {
+      results.push_back(
+          not_begun(spec, fmt::format("the budget of {} s was used up before this problem",
+                                      options.budget_seconds)));
+    } else {
+      ProblemTuner tuner(target, spec, db, options, reference_pool, share,
+                         [&](int candidate, int candidates) {
+                           if (progress) progress(i, candidate, candidates);
+                         });
+      results.push_back(tuner.run());
+    }
+  }
+  return results;
+}
+
+KernelConfig choose_config(Target& target, const ConvSpec& spec, const TuningDb& db) {
+  if (const auto best = db.best(target.info(), print_spec(spec)))
+    if (const auto config = usable(target, spec, best->config)) return *config;
+  return target.default_config(spec);
+}
+
+}  // namespace convoke

@@ -1,0 +1,349 @@
+// The tuner over a fake target whose kernels are plain loops that also wait: the time of a
+// configuration is known, and so is whether it is right.
+#include "autotune/tune.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "compiler/spec_text.h"
+#include "tests/naive_conv.h"
+
+namespace convoke {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What the fake knows about one configuration, by its mr.
+struct Behaviour {
+  double us = 100;
+  bool wrong = false;
+  std::optional<ErrorCode> build_error;
+  bool launch_fails = false;
+};
+
+struct FakeKernel final : Kernel {
+  ConvSpec spec;
+  Behaviour behaviour;
+  std::vector<PlanStep> no_steps;
+  FakeKernel(const ConvSpec& s, const Behaviour& b) : spec(s), behaviour(b) {}
+  const std::vector<PlanStep>& steps(WeightForm) const override { return no_steps; }
+  std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
+  std::int64_t packed_weight_bytes() const override { return 0; }
+  void prepack(const void*, void*) const override {}
+  void launch(const LaunchArgs& args, WeightForm) const override {
+    const auto end = Clock::now() + std::chrono::duration<double, std::micro>(behaviour.us);
+    if (behaviour.launch_fails) throw Error(ErrorCode::kDevice, "the launch failed");
+    test::for_each_output(
+        spec, args.batch, [&](std::int64_t n, std::int64_t k, std::int64_t p, std::int64_t q) {
+          const double sum = test::naive_sum(spec, args.x.data, args.w.data, n, k, p, q);
+          store_element(args.y.data, test::y_index(spec, n, k, p, q), spec.y_type,
+                        sum + (behaviour.wrong ? 1 : 0));
+        });
+    while (Clock::now() < end) {
+    }
+  }
+};
+
+struct FakeTarget final : Target {
+  DeviceInfo device;
+  std::map<int, Behaviour> behaviours;  ///< by mr
+  std::function<double(int mr)> predicted = [](int mr) { return 100.0 + mr; };
+  std::int64_t unsupported_k = -1;  ///< a spec with this K cannot run
+  int compiles = 0;
+  std::function<void(int mr)> on_get = [](int) {};
+  std::map<std::string, std::shared_ptr<const Kernel>> kernels;
+  std::mutex mutex;
+  KernelCache no_cache{"", ""};
+
+  FakeTarget() {
+    device.target = "fake", device.key = "fake/2", device.compiler = "none 1", device.emitter = "e";
+    device.driver = "d";
+    device.threads = 1024;  // no cores to spare: nothing is built ahead
+  }
+  static KernelConfig config(int mr) {
+    KernelConfig c;
+    c.cpu.family = CpuFamily::kGemm;
+    c.cpu.mr = mr, c.cpu.nv = 1, c.cpu.unroll = 1;
+    return c;
+  }
+  const DeviceInfo& info() const override { return device; }
+  std::string why_unsupported(const ConvSpec& spec) const override {
+    return spec.k == unsupported_k ? "K is not supported by the fake" : "";
+  }
+  std::string why_illegal(const ConvSpec&, const KernelConfig& c) const override {
+    return behaviours.contains(c.cpu.mr) ? "" : "no such mr";
+  }
+  std::vector<KernelConfig> enumerate(const ConvSpec&) const override {
+    std::vector<KernelConfig> all;
+    for (const auto& [mr, behaviour] : behaviours) all.push_back(config(mr));
+    return all;
+  }
+  KernelConfig default_config(const ConvSpec&) const override {
+    return config(behaviours.begin()->first);
+  }
+  double predict_us(const ConvSpec&, const KernelConfig& c) const override {
+    return predicted(c.cpu.mr);
+  }
+  double limit_us(const ConvSpec&) const override { return 1; }
+  std::int64_t workspace_bytes(const ConvSpec&, const KernelConfig& c, WeightForm) const override {
+    return c.cpu.mr * 100;
+  }
+  std::string emit(const ConvSpec&, const KernelConfig&, EmitFormat) const override { return ""; }
+  std::string cache_key(const ConvSpec&, const KernelConfig& c) const override {
+    return print_config(c);
+  }
+  CompiledKernel compile(const ConvSpec&, const KernelConfig&) const override { return {}; }
+  std::shared_ptr<const Kernel> load(const ConvSpec&, const KernelConfig&,
+                                     const CompiledKernel&) const override {
+    return nullptr;
+  }
+  std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& c,
+                                    CacheSource* source) override {
+    std::lock_guard<std::mutex> lock(mutex);
+    on_get(c.cpu.mr);
+    const Behaviour& behaviour = behaviours.at(c.cpu.mr);
+    if (behaviour.build_error) throw Error(*behaviour.build_error, "it does not build");
+    auto& kernel = kernels[print_spec(spec) + print_config(c)];
+    if (source) *source = kernel ? CacheSource::kMemory : CacheSource::kCompiled;
+    if (!kernel) {
+      ++compiles;
+      kernel = std::make_shared<FakeKernel>(spec, behaviour);
+    }
+    return kernel;
+  }
+  KernelCache& cache() override { return no_cache; }
+  void* allocate(std::size_t bytes) override {
+    return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  }
+  void deallocate(void* p) override { std::free(p); }
+  void copy_in(void* d, const void* h, std::size_t n) override {
+    std::copy_n(static_cast<const char*>(h), n, static_cast<char*>(d));
+  }
+  void copy_out(void* h, const void* d, std::size_t n) override {
+    std::copy_n(static_cast<const char*>(d), n, static_cast<char*>(h));
+  }
+};
+
+ConvSpec spec(const char* text = "mb2ic4ih6oc8oh6kh3ph1") { return parse_problem(text).spec; }
+
+TuneOptions quick(double seconds = 5) {
+  TuneOptions options;
+  options.budget_seconds = seconds;
+  return options;
+}
+
+class TuneTest : public ::testing::Test {
+ protected:
+  TuneTest() {
+    for (int mr = 1; mr <= 8; ++mr) target_.behaviours[mr].us = 300.0 + 60 * std::abs(mr - 5);
+  }
+  FakeTarget target_;
+  TuningDb db_{""};
+};
+
+TEST_F(TuneTest, TheFastestVerifiedConfigurationWins) {
+  const auto results = tune(target_, {spec()}, db_, quick());
+  ASSERT_EQ(results.size(), 1u);
+  const TuneResult& r = results[0];
+  EXPECT_EQ(r.verdict, Verdict::kPassed) << r.reason;
+  ASSERT_TRUE(r.winner);
+  EXPECT_EQ(r.winner->cpu.mr, 5);
+  EXPECT_FALSE(r.from_database);
+  EXPECT_EQ(r.measured, 8);
+  EXPECT_EQ(r.compiled, 8);
+  EXPECT_EQ(r.rejected, 0);
+  EXPECT_GE(r.timing.median_us, 300);
+  EXPECT_LT(r.timing.median_us, 360);
+  EXPECT_GE(r.timing.n, 5);
+  EXPECT_EQ(db_.best(target_.info(), print_spec(spec()))->config, print_config(*r.winner));
+}
+
+TEST_F(TuneTest, AWrongKernelNeverWins) {
+  target_.behaviours[5].wrong = true;
+  target_.behaviours[5].us = 50;
+  target_.behaviours[2].wrong = true;  // slow and wrong: need not even be checked
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_EQ(r.verdict, Verdict::kPassed) << r.reason;
+  ASSERT_TRUE(r.winner);
+  EXPECT_TRUE(r.winner->cpu.mr == 4 || r.winner->cpu.mr == 6) << r.winner->cpu.mr;
+  EXPECT_GE(r.rejected, 1);
+  for (const Sample& s : db_.all()) {
+    const int mr = parse_config(s.config).cpu.mr;
+    EXPECT_FALSE(s.verified && (mr == 5 || mr == 2));
+  }
+}
+
+TEST_F(TuneTest, AllWrongIsFailedAndNothingIsCached) {
+  for (auto& [mr, b] : target_.behaviours) b.wrong = true;
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_EQ(r.verdict, Verdict::kFailed);
+  EXPECT_FALSE(r.winner);
+  EXPECT_NE(r.reason, "");
+  EXPECT_FALSE(db_.best(target_.info(), print_spec(spec())));
+  EXPECT_EQ(choose_config(target_, spec(), db_), target_.default_config(spec()));
+}
+
+TEST_F(TuneTest, ADatabaseHitCompilesAndMeasuresNothing) {
+  const TuneResult first = tune(target_, {spec()}, db_, quick())[0];
+  target_.compiles = 0;
+  const TuneResult again = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_TRUE(again.from_database);
+  EXPECT_EQ(again.winner, first.winner);
+  EXPECT_EQ(again.timing.median_us, first.timing.median_us);
+  EXPECT_EQ(again.measured + again.compiled + target_.compiles, 0);
+  EXPECT_EQ(choose_config(target_, spec(), db_), *first.winner);
+
+  TuneOptions force = quick();
+  force.force = true;
+  EXPECT_FALSE(tune(target_, {spec()}, db_, force)[0].from_database);
+  // The same problem twice in a list is tuned once.
+  TuningDb fresh("");
+  const auto twice = tune(target_, {spec(), spec()}, fresh, quick());
+  EXPECT_FALSE(twice[0].from_database);
+  EXPECT_TRUE(twice[1].from_database);
+}
+
+TEST_F(TuneTest, AWinnerThatIsNoLongerLegalIsNotChosen) {
+  const TuneResult first = tune(target_, {spec()}, db_, quick())[0];
+  target_.behaviours.erase(first.winner->cpu.mr);
+  EXPECT_EQ(choose_config(target_, spec(), db_), target_.default_config(spec()));
+  Sample s = db_.all()[0];
+  s.config = "quantum:mr=1", s.median_us = 0.5, s.n = 5, s.verified = true;
+  db_.add({s});
+  EXPECT_EQ(choose_config(target_, spec(), db_), target_.default_config(spec()));
+}
+
+TEST_F(TuneTest, FailingCandidatesAndProblemsDoNotStopTheOthers) {
+  target_.behaviours[1].build_error = ErrorCode::kDevice;  // the default
+  target_.behaviours[3].launch_fails = true;
+  target_.unsupported_k = 7;
+  const auto results = tune(
+      target_, {spec(), spec("ic4ih6oc7oh6kh3ph1"), spec("mb1ic4ih5oc8oh5kh3ph1")}, db_, quick());
+  ASSERT_EQ(results.size(), 3u);
+  EXPECT_EQ(results[0].verdict, Verdict::kPassed) << results[0].reason;
+  EXPECT_EQ(results[0].winner->cpu.mr, 5);
+  EXPECT_EQ(results[0].rejected, 2);
+  EXPECT_EQ(results[1].verdict, Verdict::kUnsupported);
+  EXPECT_EQ(results[1].reason, "K is not supported by the fake");
+  EXPECT_EQ(results[2].verdict, Verdict::kPassed);
+}
+
+TEST_F(TuneTest, WhenNothingBuildsTheErrorIsReported) {
+  for (auto& [mr, b] : target_.behaviours) b.build_error = ErrorCode::kDevice;
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_FALSE(r.winner);
+  EXPECT_EQ(r.error, ErrorCode::kDevice);
+  EXPECT_NE(r.reason.find("it does not build"), std::string::npos) << r.reason;
+}
+
+TEST_F(TuneTest, TheBudgetIsKeptAndEveryProblemGetsItsDefault) {
+  for (auto& [mr, b] : target_.behaviours) b.us = 4000 + mr;
+  std::vector<ConvSpec> problems;
+  for (const char* text : {"mb1ic4ih6oc8oh6kh3ph1", "mb1ic4ih5oc8oh5kh3ph1",
+                           "mb1ic4ih4oc8oh4kh3ph1", "mb1ic4ih3oc8oh3kh3ph1"})
+    problems.push_back(spec(text));
+  const auto start = Clock::now();
+  const auto results = tune(target_, problems, db_, quick(0.6));
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  EXPECT_LT(seconds, 1.2);  // one step late per problem at most
+  for (const TuneResult& r : results) {
+    EXPECT_EQ(r.verdict, Verdict::kPassed) << r.reason;
+    EXPECT_LT(r.measured, 8);
+  }
+}
+
+TEST_F(TuneTest, NoBudgetLeft) {
+  const TuneResult r = tune(target_, {spec()}, db_, quick(0))[0];
+  EXPECT_FALSE(r.winner);
+  EXPECT_EQ(r.reason, "the budget of 0 s was used up before this problem");
+}
+
+TEST_F(TuneTest, StopKeepsWhatWasMeasured) {
+  std::atomic<bool> stop{false};
+  TuneOptions options = quick();
+  options.stop = &stop;
+  int built = 0;
+  target_.on_get = [&](int) { stop = ++built == 12; };
+  const auto results = tune(target_, {spec(), spec("mb1ic4ih5oc8oh5kh3ph1")}, db_, options);
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_TRUE(results[0].winner);
+  EXPECT_LT(results[0].measured, 8);
+  EXPECT_FALSE(results[1].winner);
+  EXPECT_EQ(results[1].reason, "stopped before this problem was begun");
+  EXPECT_FALSE(db_.all().empty());
+  EXPECT_TRUE(db_.best(target_.info(), print_spec(spec())));
+}
+
+TEST_F(TuneTest, AnInterruptedSessionIsResumed) {
+  // Interrupted before anything was verified: samples are there, a winner is not.
+  Sample s;
+  const DeviceInfo& d = target_.info();
+  s.device = d.key, s.driver = d.driver, s.compiler = d.compiler, s.emitter = d.emitter;
+  s.problem = print_spec(spec());
+  s.n = 5;
+  std::vector<Sample> known;
+  for (const int mr : {1, 2, 3, 4}) {
+    s.config = print_config(FakeTarget::config(mr));
+    s.median_us = target_.behaviours[mr].us;
+    known.push_back(s);
+  }
+  s.config = print_config(FakeTarget::config(8)), s.n = 0, s.median_us = 0;  // was wrong
+  known.push_back(s);
+  db_.add(known);
+  std::set<int> built;
+  target_.on_get = [&](int mr) { built.insert(mr); };
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_EQ(r.winner->cpu.mr, 5);
+  EXPECT_EQ(r.measured, 3);  // 5, 6 and 7
+  EXPECT_FALSE(built.contains(8));
+}
+
+TEST_F(TuneTest, OneFixedConfiguration) {
+  TuneOptions options = quick();
+  options.config = FakeTarget::config(2);
+  const TuneResult r = tune(target_, {spec()}, db_, options)[0];
+  EXPECT_EQ(r.winner, options.config);
+  EXPECT_EQ(r.measured, 1);
+  options.config = FakeTarget::config(40);
+  const TuneResult illegal = tune(target_, {spec()}, db_, options)[0];
+  EXPECT_EQ(illegal.verdict, Verdict::kUnsupported);
+  EXPECT_EQ(illegal.reason, "no such mr");
+}
+
+TEST_F(TuneTest, WorkspaceLimitExcludesCandidates) {
+  TuneOptions options = quick();
+  options.workspace_limit = 350;
+  const TuneResult r = tune(target_, {spec()}, db_, options)[0];
+  EXPECT_EQ(r.winner->cpu.mr, 3);
+  options.workspace_limit = 50;
+  const TuneResult none = tune(target_, {spec("mb1ic4ih5oc8oh5kh3ph1")}, db_, options)[0];
+  EXPECT_EQ(none.verdict, Verdict::kUnsupported);
+  EXPECT_EQ(none.reason, "no configuration gets by with a workspace of 50 bytes");
+}
+
+TEST_F(TuneTest, OpenBatchAndProgress) {
+  std::vector<std::pair<std::size_t, int>> seen;
+  const auto results = tune(target_, {spec("mb?ic4ih6oc8oh6kh3ph1"), spec()}, db_, quick(),
+                            [&](std::size_t problem, int candidate, int) {
+                              seen.push_back({problem, candidate});
+                            });
+  EXPECT_EQ(results[0].verdict, Verdict::kPassed) << results[0].reason;
+  EXPECT_EQ(seen.front(), (std::pair<std::size_t, int>{0, 0}));
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  EXPECT_EQ(seen.back(), (std::pair<std::size_t, int>{1, 8}));
+}
+
+TEST_F(TuneTest, BuildsAheadWhereCoresAreToSpare) {
+  target_.device.threads = 0;  // fewer than any machine has
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_EQ(r.winner->cpu.mr, 5);
+}
+
+}  // namespace
+}  // namespace convoke
