@@ -131,17 +131,22 @@ std::optional<int> Search::next_untried(bool skip_current) const {
   return from_shortlist();
 }
 
-/// The best few of one comparison. Empty: there is nothing left to compare.
+/// The best few, and whatever else was verified and is not far behind: a winner is later looked up
+/// among verified times, and only those of one comparison compare well.
 std::vector<int> Search::finalists() const {
   const auto best = fastest(false);
   if (!best) return {};
-  std::vector<int> chosen;
+  std::vector<int> timed;
   for (int i = 0; i < static_cast<int>(state_.size()); ++i)
-    if (at(i).phase == Phase::kTimed && at(i).us <= options_.final_factor * at(*best).us)
-      chosen.push_back(i);
-  std::stable_sort(chosen.begin(), chosen.end(), [&](int a, int b) { return at(a).us < at(b).us; });
-  if (static_cast<int>(chosen.size()) > std::max(options_.finalists, 1))
-    chosen.resize(static_cast<std::size_t>(std::max(options_.finalists, 1)));
+    if (at(i).phase == Phase::kTimed) timed.push_back(i);
+  std::stable_sort(timed.begin(), timed.end(), [&](int a, int b) { return at(a).us < at(b).us; });
+  std::vector<int> chosen;
+  for (const int i : timed) {
+    const bool leads = static_cast<int>(chosen.size()) < std::max(options_.finalists, 1) &&
+                       at(i).us <= options_.final_factor * at(*best).us;
+    const bool near = at(i).verified && at(i).us <= options_.reject_factor * at(*best).us;
+    if (leads || near) chosen.push_back(i);
+  }
   return chosen;
 }
 

@@ -25,8 +25,8 @@ struct SearchOptions {
   int categories = 0;
   double neighbour_share = 0.4;  ///< of the candidates, kept for neighbours of the best
   double reject_factor = 1.5;    ///< a short sample this much over the best ends a candidate
-  int finalists = 3;
-  double final_factor = 1.15;  ///< only candidates within this of the best are compared again
+  int finalists = 3;             ///< compared again, beside those already verified
+  double final_factor = 1.15;    ///< only candidates within this of the best are compared again
 };
 
 struct SearchStep {

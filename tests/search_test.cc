@@ -175,6 +175,17 @@ TEST(Search, EveryComparedCandidateWasVerified) {
   EXPECT_NE(std::find(verified.begin(), verified.end(), 7), verified.end());  // the default too
 }
 
+TEST(Search, VerifiedOnesThatAreNearAreComparedToo) {
+  // Each better than the last, so that every one leads once and is verified.
+  std::vector<SearchCandidate> candidates;
+  for (int i = 0; i < 8; ++i) candidates.push_back({1.0 + i, {0, i}});
+  Search search(candidates, 0, options(8));
+  const Trace t = drive(search, [](int i) { return 200.0 - 10 * i; });
+  EXPECT_EQ(t.of(Kind::kVerify).size(), 8u);
+  // 130 us is the best; 190 us is within half of it, 200 us is not.
+  EXPECT_EQ(t.of(Kind::kCompare), (std::vector<int>{7, 6, 5, 4, 3, 2, 1}));
+}
+
 TEST(Search, FailuresAreNotAskedAgain) {
   const Surface s(0.2);
   Search search(s.candidates, 0, options(10));
