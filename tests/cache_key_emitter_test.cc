@@ -3,6 +3,7 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,31 +22,38 @@ std::string emitted(const ConvSpec& spec, const KernelConfig& config, const CpuI
   return text;
 }
 
-CpuIsa avx2() {
+/// The highest level, so that every family is enumerated; nothing is run.
+CpuIsa amx() {
   CpuIsa isa;
-  isa.level = IsaLevel::kAvx2;
+  isa.level = IsaLevel::kAmx;
   return isa;
 }
 
-/// About `wanted` of the configurations, spread over the whole space.
-std::vector<KernelConfig> some_configs(const ConvSpec& spec, std::size_t wanted) {
-  const std::vector<KernelConfig> all = enumerate_cpu_configs(spec, avx2(), 2);
+/// At most three configurations of each family, spread over the whole space.
+std::vector<KernelConfig> some_configs(const ConvSpec& spec) {
+  std::map<CpuFamily, std::vector<KernelConfig>> families;
+  for (const KernelConfig& config : enumerate_cpu_configs(spec, amx(), 2)) {
+    families[config.cpu.family].push_back(config);
+  }
   std::vector<KernelConfig> some;
-  for (std::size_t i = 0; i < all.size(); i += all.size() / wanted + 1) some.push_back(all[i]);
+  for (const auto& [family, all] : families) {
+    for (std::size_t i = 0; i < all.size(); i += all.size() / 3 + 1) some.push_back(all[i]);
+  }
   return some;
 }
 
 TEST(CacheKeyEmitter, NeitherBatchNorCacheSizesChangeTheCode) {
   std::size_t kernels = 0;
+  std::set<CpuFamily> families;
   for (const char* text : {"mb?ic8ih6oc16kh3ph1", "mb?ic16ih5oc24kh1", "mb?ic3ih12oc8kh7sh2ph3",
                            "g2mb?ic8ih6oc8kh3ph1", "g8mb?ic8ih6oc8kh3ph1 layout=nchw",
-                           "mb?ic8ih1oc8kh3ph1 dtype=bf16 epilogue=relu(acc+bias[k])",
+                           "mb?ic64ih9oc32kh3ph1 dtype=bf16 epilogue=relu(acc+bias[k])",
                            "mb?ic4ih9oc8kh3dh1ph2 xlayout=nchw ylayout=nhwc"}) {
     const ConvSpec open = parse_problem(text).spec;
-    for (const KernelConfig& config : some_configs(open, 6)) {
-      const std::string code = emitted(open, config, avx2());
-      const std::string key = cpu_key_text(open, config, avx2());
-      CpuIsa other_caches = avx2();
+    for (const KernelConfig& config : some_configs(open)) {
+      const std::string code = emitted(open, config, amx());
+      const std::string key = cpu_key_text(open, config, amx());
+      CpuIsa other_caches = amx();
       other_caches.l1_bytes *= 2, other_caches.l2_bytes *= 8, other_caches.l3_bytes = 32 << 20;
       for (const std::int64_t n : {1, 2, 7, 64}) {
         ConvSpec fixed = open;
@@ -55,9 +63,11 @@ TEST(CacheKeyEmitter, NeitherBatchNorCacheSizesChangeTheCode) {
             << print_spec(fixed) << " " << print_config(config);
       }
       ++kernels;
+      families.insert(config.cpu.family);
     }
   }
   EXPECT_GT(kernels, 20u);
+  EXPECT_EQ(families.size(), 4u) << "a family was not looked at";
 }
 
 TEST(CacheKeyEmitter, DifferentCodeHasDifferentKeys) {
@@ -68,9 +78,9 @@ TEST(CacheKeyEmitter, DifferentCodeHasDifferentKeys) {
         "ic8ih6oc8kh3ph1 dtype=f16", "ic8ih6oc8kh3ph1 layout=nchw", "ic8ih6oc8kh3ph1 ylayout=nchw",
         "ic8ih6oc8kh3ph1 epilogue=relu(acc)"}) {
     const ConvSpec spec = parse_problem(text).spec;
-    for (const KernelConfig& config : some_configs(spec, 6)) {
-      const std::string code = emitted(spec, config, avx2());
-      const auto [it, added] = code_of.emplace(cpu_key_text(spec, config, avx2()), code);
+    for (const KernelConfig& config : some_configs(spec)) {
+      const std::string code = emitted(spec, config, amx());
+      const auto [it, added] = code_of.emplace(cpu_key_text(spec, config, amx()), code);
       EXPECT_EQ(it->second, code) << "one key, two kernels: " << it->first;
     }
   }
