@@ -318,7 +318,7 @@ class Gemm {
   Value* stage(const Task& task) {
     Value* h_begin = e.i64(0);
     Value* h_end = e.i64(spec.h);
-    if (schedule.row_blocks > 1) {
+    if (e.config.axis == TileAxis::kAxisQ) {
       Value* first = e.add(e.mul(task.row_begin, spec.stride_h),
                            packed.r.begin * spec.dilation_h - spec.pad_h);
       Value* last = e.add(e.mul(e.add(task.row_end, -1), spec.stride_h),
