@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <thread>
 
 namespace convoke {
 namespace {
@@ -26,12 +27,12 @@ struct Turn {
 
 /// Grows the repeats until they fill a turn; the first, cold run only counts for what is slow
 /// anyway.
-Turn calibrate(const std::function<void()>& call) {
+Turn calibrate(const std::function<void()>& call, double turn_seconds) {
   Turn turn;
   while (true) {
     turn.seconds = time_seconds(call, turn.repeats);
-    if (turn.seconds >= kTurnSeconds || turn.repeats >= kMaxRepeats) return turn;
-    const double missing = kTurnSeconds / std::max(turn.seconds, 1e-9) * 1.1;
+    if (turn.seconds >= turn_seconds || turn.repeats >= kMaxRepeats) return turn;
+    const double missing = turn_seconds / std::max(turn.seconds, 1e-9) * 1.1;
     const auto wanted = static_cast<std::int64_t>(
         std::ceil(static_cast<double>(turn.repeats) * std::min(missing, 10.0)));
     turn.repeats = std::clamp(wanted, turn.repeats + 1, kMaxRepeats);
@@ -49,11 +50,12 @@ double quantile(std::vector<double> values, double fraction) {
 }
 
 std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>& calls,
-                                        double seconds_each, int min_rounds) {
+                                        double seconds_each, int min_rounds,
+                                        double settle_seconds) {
   std::vector<Turn> turns;
   double round_seconds = 0;
   for (const auto& call : calls) {
-    turns.push_back(calibrate(call));
+    turns.push_back(calibrate(call, std::max(kTurnSeconds, settle_seconds)));
     round_seconds += turns.back().seconds;
   }
   const double affordable =
@@ -66,6 +68,10 @@ std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>
   for (std::int64_t round = 0; round < rounds; ++round)
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const std::int64_t repeats = turns[i].repeats;
+      if (settle_seconds > 0) {
+        std::this_thread::sleep_for(std::chrono::duration<double>(settle_seconds));
+        calls[i]();
+      }
       samples[i].push_back(time_seconds(calls[i], repeats) / static_cast<double>(repeats) * 1e6);
     }
   std::vector<Timing> result;

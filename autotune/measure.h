@@ -19,8 +19,12 @@ struct Timing {
 /// Rounds visit all calls in turn until about `seconds_each` per call has passed, `min_rounds` at
 /// least. Each call runs once untimed first; a turn of a short call repeats it for about 0.2 ms.
 /// Exceptions of a call pass through.
+/// `settle_seconds`: calls that bring threads of their own disturb each other, as idle workers keep
+/// spinning (libgomp's for about 4 ms). With a pause, each turn begins with this sleep and one
+/// untimed call, and lasts at least as long.
 std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>& calls,
-                                        double seconds_each, int min_rounds = 5);
+                                        double seconds_each, int min_rounds = 5,
+                                        double settle_seconds = 0);
 
 /// Median and interquartile range of samples, interpolated between neighbours. @pre not empty
 double quantile(std::vector<double> values, double fraction);

@@ -49,6 +49,16 @@ TEST(Measure, CallsTakeTurns) {
   for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], static_cast<int>(i % 2)) << i;
 }
 
+TEST(Measure, SettlingPausesAndWarmsEachTurn) {
+  int calls = 0;
+  const auto start = Clock::now();
+  const Timing t = measure_interleaved({[&] { ++calls, work(400); }}, 0.0, 3, 0.004)[0];
+  EXPECT_GE(Clock::now() - start, std::chrono::milliseconds(3 * (4 + 4)));
+  EXPECT_GE(t.n, 3 * 5);      // a turn lasts as long as the pause
+  EXPECT_GE(calls, t.n + 3);  // and begins with an untimed call
+  EXPECT_GE(t.median_us, 400);
+}
+
 TEST(Measure, ShortCallsAreRepeatedLongOnesAreNot) {
   int calls = 0;
   const Timing quick = measure_interleaved({[&] { ++calls, work(1); }}, 0.0, 5)[0];

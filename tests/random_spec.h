@@ -1,0 +1,106 @@
+// Random small problems of every valid kind, for tests that ask "does anything go wrong anywhere".
+#pragma once
+
+#include <cstdint>
+#include <random>
+
+#include "convoke/conv_spec.h"
+#include "convoke/error.h"
+
+namespace convoke::test {
+
+class RandomSpecs {
+ public:
+  explicit RandomSpecs(std::uint64_t seed) : random_(seed) {}
+
+  std::int64_t pick(std::int64_t low, std::int64_t high) {
+    return std::uniform_int_distribution<std::int64_t>(low, high)(random_);
+  }
+
+  /// A valid forward problem of at most `max_macs` multiply-adds, of one float type.
+  ConvSpec next(double max_macs = 3e6) {
+    while (true) {
+      const ConvSpec spec = draw();
+      try {
+        spec.validate();
+      } catch (const Error&) {
+        continue;  // most draws have no consistent output size
+      }
+      if (spec.nominal_macs(spec.open_batch() ? 2 : spec.n) <= max_macs) return spec;
+    }
+  }
+
+ private:
+  /// Mostly small, sometimes a tail beyond a few vectors.
+  std::int64_t channels() {
+    switch (pick(0, 3)) {
+      case 0:
+        return pick(1, 4);
+      case 1:
+        return pick(1, 20);
+      case 2:
+        return 8 * pick(1, 9);
+      default:
+        return pick(1, 100);
+    }
+  }
+
+  ConvSpec draw() {
+    ConvSpec spec;
+    switch (pick(0, 5)) {
+      case 0:  // depthwise, sometimes with a multiplier
+        spec.groups = channels();
+        spec.c = spec.groups;
+        spec.k = spec.groups * (pick(0, 2) == 0 ? pick(1, 5) : 1);
+        break;
+      case 1:
+        spec.groups = pick(2, 9);
+        spec.c = spec.groups * pick(1, 17);
+        spec.k = spec.groups * pick(1, 17);
+        break;
+      default:
+        spec.c = channels(), spec.k = channels();
+    }
+    spec.n = pick(0, 7) == 0 ? kOpenBatch : pick(1, 4);
+    spec.h = pick(1, 16), spec.w = pick(1, 24);
+    spec.r = pick(1, 5), spec.s = pick(1, 5);
+    if (pick(0, 4) == 0) spec.r = spec.s = 1;
+    if (pick(0, 9) == 0) spec.s = 7;
+    spec.stride_h = pick(1, 3), spec.stride_w = pick(1, 3);
+    if (pick(0, 2) == 0) spec.dilation_h = pick(1, 5), spec.dilation_w = pick(1, 5);
+    spec.pad_h = pick(0, 3), spec.pad_w = pick(0, 3);
+    if (pick(0, 9) == 0) spec.pad_h = pick(0, 20), spec.pad_w = pick(0, 20);
+    // Any output size for which the high padding stays above -stride.
+    const auto outputs = [&](std::int64_t size, std::int64_t taps, std::int64_t stride,
+                             std::int64_t dilation, std::int64_t pad) {
+      const std::int64_t high = pick(1 - stride, pick(0, 4) == 0 ? 12 : 3);
+      return (size + pad + high - ((taps - 1) * dilation + 1)) / stride + 1;
+    };
+    spec.p = outputs(spec.h, spec.r, spec.stride_h, spec.dilation_h, spec.pad_h);
+    spec.q = outputs(spec.w, spec.s, spec.stride_w, spec.dilation_w, spec.pad_w);
+    if (pick(0, 3) == 0) spec.x_layout = Layout::kNchw;
+    spec.y_layout = pick(0, 9) == 0
+                        ? (spec.x_layout == Layout::kNchw ? Layout::kNhwc : Layout::kNchw)
+                        : spec.x_layout;
+    constexpr DataType kTypes[] = {DataType::kF32, DataType::kF32, DataType::kBf16, DataType::kF16};
+    spec.x_type = spec.w_type = spec.y_type = kTypes[pick(0, 3)];
+    if (pick(0, 9) == 0) spec.y_type = DataType::kF32;
+    constexpr const char* kEpilogues[] = {"relu(acc+bias[k])",
+                                          "relu(acc*scale[k]+bias[k]+residual)",
+                                          "clamp(acc*0.5,-8,8)+r",
+                                          "silu(acc*0.05)",
+                                          "gelu(acc*scale[k]*0.1)",
+                                          "tanh(acc*0.1+bias[k])",
+                                          "hardswish(acc)",
+                                          "relu6(acc)",
+                                          "sigmoid(acc*0.02-shift[k])",
+                                          "max(acc/scale[k],residual)",
+                                          "abs(min(acc,residual))-bias[k]"};
+    if (pick(0, 2) == 0) spec.epilogue = kEpilogues[pick(0, std::size(kEpilogues) - 1)];
+    return spec;
+  }
+
+  std::mt19937_64 random_;
+};
+
+}  // namespace convoke::test

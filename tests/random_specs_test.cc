@@ -1,0 +1,41 @@
+// Random problems with random legal configurations through emitter, launcher and verifier: every
+// valid spec runs, and is right. A failure prints the spec's and the config's text, enough to
+// repeat it.
+#include <gtest/gtest.h>
+
+#include "autotune/verify.h"
+#include "compiler/epilogue.h"
+#include "compiler/spec_text.h"
+#include "runtime/target.h"
+#include "tests/random_spec.h"
+
+namespace convoke {
+namespace {
+
+void check_all(Target& target, std::uint64_t seed, int specs, int configs_each) {
+  test::RandomSpecs random(seed);
+  for (int i = 0; i < specs; ++i) {
+    ConvSpec spec = random.next();
+    spec.epilogue = Epilogue::parse(spec.epilogue).text();
+    const Verifier verifier(target, spec, seed + i);
+    std::vector<KernelConfig> configs = {target.default_config(spec)};
+    const std::vector<KernelConfig> space = target.enumerate(spec);
+    ASSERT_FALSE(space.empty()) << print_spec(spec);
+    for (int j = 1; j < configs_each; ++j)
+      configs.push_back(space[random.pick(0, static_cast<std::int64_t>(space.size()) - 1)]);
+    for (const KernelConfig& config : configs) {
+      const VerifyResult result = verifier.check(config);
+      EXPECT_EQ(result.verdict, Verdict::kPassed)
+          << print_spec(spec) << " --config " << print_config(config) << ": "
+          << to_string(result.verdict) << ", " << result.reason;
+    }
+  }
+}
+
+TEST(RandomSpecs, EveryValidSpecRunsAndIsRight) {
+  const auto target = make_cpu_target({});
+  check_all(*target, 1, 100, 2);
+}
+
+}  // namespace
+}  // namespace convoke
