@@ -38,7 +38,7 @@ const Layer* layer_of(std::string_view path) {
 
 bool may_use_llvm(const std::string& path) {
   static const std::regex allowed(
-      R"((compiler/emit_cpu[^/]*|runtime/cpu_backend[^/]*|tests/(cpu_backend|emit_cpu)[^/]*)\.(h|cc))");
+      R"((compiler/emit_cpu[^/]*|runtime/cpu_backend[^/]*|tests/[^/]*(cpu_backend|emit_cpu|emitter)[^/]*)\.(h|cc))");
   return std::regex_match(path, allowed);
 }
 
