@@ -43,6 +43,11 @@ class ProblemTensors {
   /// outlive this object.
   std::function<void()> runner(std::shared_ptr<const Kernel> kernel) const;
 
+  /// For a peer that computes the same on the same tensors: images, plain weights, output.
+  const void* x() const { return x_.data(); }
+  const void* w() const { return w_.data(); }
+  void* y() const { return y_.data(); }
+
  private:
   Target& target_;
   std::int64_t batch_;

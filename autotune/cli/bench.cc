@@ -1,0 +1,89 @@
+#include <fmt/format.h>
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "autotune/cli/commands.h"
+#include "autotune/cli/interrupt.h"
+#include "autotune/cli/report.h"
+#include "autotune/cli/terminal.h"
+#include "autotune/measure.h"
+#include "autotune/peer.h"
+#include "autotune/problem_tensors.h"
+
+namespace convoke::cli {
+namespace {
+
+/// Seconds of timing for each side of a problem, without --budget.
+constexpr double kSecondsEach = 0.3;
+
+/// Times `record`'s problem, in turn with `peer` if there is one.
+void measure(Target& target, const Selectors& selectors, const Peer* peer, double seconds_each,
+             Record& record) {
+  const ConvSpec& spec = record.problem.spec;
+  const std::string why = target.why_unsupported(spec);
+  if (!why.empty()) return set_verdict(record, Verdict::kUnsupported, why);
+  const Choice choice = choose(target, spec, selectors.config);
+  record.config = choice.config;
+  record.config_source = choice.source;
+  record.batch = launch_batch(spec);
+  record.limit_us = target.limit_us(spec);
+  const std::string workspace =
+      why_too_much_workspace(target, spec, choice.config, selectors.workspace_limit);
+  if (!workspace.empty()) return set_verdict(record, Verdict::kUnsupported, workspace);
+
+  const ProblemTensors tensors(target, spec, selectors.seed);
+  std::vector<std::function<void()>> calls = {tensors.runner(target.get(spec, choice.config))};
+  std::optional<PeerConv> other;
+  if (peer) {
+    try {
+      other.emplace(peer->create(spec, tensors.w(), target.info().threads));
+      calls.push_back([&] { other->run(tensors.x(), tensors.y()); });
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::kUnsupported) throw;
+      record.reason = fmt::format("without {}: {}", peer->name(), error.what());
+    }
+  }
+  const std::vector<Timing> timings = measure_interleaved(calls, seconds_each);
+  record.timing = timings[0];
+  if (other)
+    record.peer = {peer->name(), peer->version(), other->implementation(), timings[1].median_us,
+                   timings[1].spread_us};
+  record.status = "measured";
+}
+
+}  // namespace
+
+int run_bench(const CommandLine& line) {
+  const Selectors selectors = parse(line.selectors);
+  const std::vector<Problem> problems = select_problems(selectors);
+  const std::optional<Peer> peer =
+      line.peer.empty() ? std::nullopt : std::make_optional<Peer>(line.peer);
+  const Device device = open_device(selectors.target);
+  const double sides = peer ? 2 : 1;
+  const double seconds_each =
+      selectors.budget_seconds
+          ? *selectors.budget_seconds / (sides * static_cast<double>(problems.size()))
+          : kSecondsEach;
+
+  Report report("bench", device.target().info(), problems.size(), selectors.json);
+  {
+    Progress progress("bench", problems.size(), selectors.budget_seconds);
+    for (std::size_t i = 0; i < problems.size() && !interrupted(); ++i) {
+      Record record;
+      record.problem = problems[i];
+      progress.update(i, 0, label(problems[i]));
+      try {
+        measure(device.target(), selectors, peer ? &*peer : nullptr, seconds_each, record);
+      } catch (const Error& error) {
+        set_error(record, error);
+      }
+      progress.done(i, label(problems[i]), outline(record));
+      report.add(std::move(record));
+    }
+  }
+  return report.finish(interrupted());
+}
+
+}  // namespace convoke::cli
