@@ -2,10 +2,12 @@
 // primitive descriptors are made. Weights take the format that oneDNN likes best and are reordered
 // in create().
 #include <omp.h>
+#include <sched.h>
 
 #include <cstdio>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <stdexcept>
 #include <string>
 
 #include "autotune/peer_abi.h"
@@ -31,6 +33,21 @@ struct Conv {
   std::string implementation;
   int threads = 1;
 };
+
+#if DNNL_CPU_THREADING_RUNTIME == DNNL_RUNTIME_OMP
+constexpr char kThreads[] = "omp";
+void use_threads(int threads) { omp_set_num_threads(threads); }
+#else
+// TBB and SYCL take every CPU of the process, and have no setting here that would reach them.
+constexpr char kThreads[] = "tbb";
+void use_threads(int threads) {
+  cpu_set_t cpus;
+  if (sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) == threads) return;
+  throw std::runtime_error("this build of oneDNN uses every CPU of the process, " +
+                           std::to_string(CPU_COUNT(&cpus)) + ", not " + std::to_string(threads) +
+                           " threads: run under taskset");
+}
+#endif
 
 memory::data_type data_type(std::int32_t type) {
   return type == CONVOKE_PEER_F32    ? memory::data_type::f32
@@ -78,7 +95,7 @@ convolution_forward::primitive_desc describe(const ConvokePeerConv& conv) {
 }
 
 std::unique_ptr<Conv> make(const ConvokePeerConv& conv, const void* weights) {
-  omp_set_num_threads(conv.threads);
+  use_threads(conv.threads);
   auto made = std::make_unique<Conv>();
   made->threads = conv.threads;
   made->descriptor = describe(conv);
@@ -97,7 +114,7 @@ const char* version() {
   static const std::string text = [] {
     const dnnl_version_t* v = dnnl_version();
     return "oneDNN " + std::to_string(v->major) + '.' + std::to_string(v->minor) + '.' +
-           std::to_string(v->patch) + " omp";
+           std::to_string(v->patch) + " " + kThreads;
   }();
   return text.c_str();
 }
@@ -123,7 +140,7 @@ const char* implementation(void* handle) {
 std::int32_t run(void* handle, const void* x, void* y) {
   auto& conv = *static_cast<Conv*>(handle);
   try {
-    omp_set_num_threads(conv.threads);
+    use_threads(conv.threads);
     conv.x.set_data_handle(const_cast<void*>(x));
     conv.y.set_data_handle(y);
     conv.primitive.execute(
@@ -132,6 +149,8 @@ std::int32_t run(void* handle, const void* x, void* y) {
     return 0;
   } catch (const dnnl::error& e) {
     return static_cast<std::int32_t>(e.status);
+  } catch (const std::exception&) {
+    return -1;  // the CPUs of the process changed since create()
   }
 }
 
