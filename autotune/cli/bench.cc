@@ -17,6 +17,9 @@ namespace {
 
 /// Seconds of timing for each side of a problem, without --budget.
 constexpr double kSecondsEach = 0.3;
+/// Pause between two sides: libgomp's idle workers spin for about 4 ms.
+constexpr double kSettleSeconds = 0.005;
+constexpr int kMinRounds = 5;
 
 /// Times `record`'s problem, in turn with `peer` if there is one.
 void measure(Target& target, const Selectors& selectors, const Peer* peer, double seconds_each,
@@ -45,7 +48,8 @@ void measure(Target& target, const Selectors& selectors, const Peer* peer, doubl
       record.reason = fmt::format("without {}: {}", peer->name(), error.what());
     }
   }
-  const std::vector<Timing> timings = measure_interleaved(calls, seconds_each);
+  const std::vector<Timing> timings =
+      measure_interleaved(calls, seconds_each, kMinRounds, other ? kSettleSeconds : 0);
   record.timing = timings[0];
   if (other)
     record.peer = {peer->name(), peer->version(), other->implementation(), timings[1].median_us,
