@@ -1,0 +1,71 @@
+"""bench/report.py on small files: the mean, the tables, and what it says about bad input."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+REPORT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench", "report.py")
+
+
+def layer(name, count, ours, theirs):
+    return {"problem": "mb1ic1", "name": name, "count": count, "time_us": ours, "gflops": 1.0, "config": "cpu:direct",
+            "peer_us": theirs, "peer_version": "oneDNN 9", "ratio": theirs / ours if theirs else None, "status": "measured"}
+
+
+SUMMARY = {"summary": {"device": "d", "model": "M", "driver": "Linux", "compiler": "LLVM", "threads": 2}}
+
+
+class Report(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = os.path.join(self.directory.name, "net.jsonl")
+
+    def tearDown(self):
+        self.directory.cleanup()
+
+    def write(self, *entries):
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(entry) + "\n" for entry in entries)
+
+    def run_report(self, *arguments):
+        return subprocess.run([sys.executable, REPORT, *arguments], capture_output=True, text=True, check=False)
+
+    def test_mean_is_geometric_and_weighted_by_count(self):
+        self.write(layer("a", 3, 100, 200), layer("b", 1, 100, 25), SUMMARY)  # 2^3 * 2^-2 over 4: 2^(1/4)
+        out = self.run_report("layers", self.path).stdout
+        self.assertIn("Mean ratio, weighted by count: 1.189; least: 0.250", out)
+        self.assertLess(out.index("| b "), out.index("| a "))  # least first
+        self.assertIn("| net | M | 2 | 2 | 0.40 | oneDNN 9 | 0.62 | 1.19 | 0.25 | b |",
+                      self.run_report("table", self.path).stdout)
+
+    def test_layers_without_a_peer_are_named_and_left_out(self):
+        self.write(layer("a", 1, 100, 100), layer("b", 1, 100, None), SUMMARY)
+        self.assertIn("| 1 of 2 |", self.run_report("table", self.path).stdout)
+        self.assertIn("Not compared: b: measured", self.run_report("layers", self.path).stdout)
+
+    def test_unfinished_and_broken_files_are_refused(self):
+        self.write(layer("a", 1, 100, 100))
+        self.assertIn("did not finish", self.run_report("table", self.path).stderr)
+        self.write(SUMMARY)
+        self.assertIn("no record has a ratio", self.run_report("table", self.path).stderr)
+        with open(self.path, "w", encoding="utf-8") as file:
+            file.write("{}\n{")
+        self.assertIn("net.jsonl:2: not JSON", self.run_report("table", self.path).stderr)
+        self.assertNotEqual(self.run_report("table", "/nonexistent").returncode, 0)
+
+    def test_record_keeps_output_date_and_status(self):
+        text = json.dumps(SUMMARY)
+        result = self.run_report("record", self.path, "--", sys.executable, "-c", f"print('''{text}'''); exit(3)")
+        self.assertIn("status 3", result.stderr)
+        with open(self.path, encoding="utf-8") as file:
+            run, summary = [json.loads(line) for line in file]
+        self.assertEqual(run["run"]["exit_status"], 3)
+        self.assertRegex(run["run"]["date"], r"^\d{4}-\d\d-\d\dT")
+        self.assertEqual(summary, SUMMARY)
+
+
+if __name__ == "__main__":
+    unittest.main()
