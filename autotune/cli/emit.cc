@@ -38,10 +38,10 @@ int run_emit(const CommandLine& line) {
   if (problems.size() != 1)
     throw Error(ErrorCode::kUsage,
                 fmt::format("emit writes one kernel, {} problems are given", problems.size()));
-  if (format != EmitFormat::kLl && format != EmitFormat::kAsm)
+  if (format == EmitFormat::kPtx || format == EmitFormat::kCubin || format == EmitFormat::kSass)
     throw Error(ErrorCode::kUnsupported,
-                fmt::format("--format: '{}' belongs to the CUDA target, which is not built yet; "
-                            "the CPU has ll and asm",
+                fmt::format("--format: '{}' belongs to the CUDA target, which is not built yet; the "
+                            "CPU has source, ll and asm",
                             line.format));
   const Device device = open_device(selectors.target);
   Target& target = device.target();
