@@ -254,8 +254,9 @@ std::shared_ptr<const Kernel> CpuTarget::get(const ConvSpec& spec, const KernelC
 }
 
 void* CpuTarget::allocate(std::size_t bytes) {
+  constexpr std::size_t kAddressSpace = std::size_t{1} << 47;  // beyond it, rounding up might wrap
   const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + 63) / 64 * 64;
-  void* pointer = std::aligned_alloc(64, rounded);
+  void* pointer = bytes < kAddressSpace ? std::aligned_alloc(64, rounded) : nullptr;
   if (pointer == nullptr)
     throw Error(ErrorCode::kDevice,
                 fmt::format("cannot allocate {} bytes of memory: free some, or use a smaller batch",

@@ -332,7 +332,8 @@ TEST_F(CpuTargetTest, AllocatesAligned) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(p) % 64, 0u);
     t->deallocate(p);
   }
-  EXPECT_THROW(t->allocate(std::size_t{1} << 60), Error);
+  for (const std::size_t bytes : {std::size_t{1} << 60, ~std::size_t{0}})
+    EXPECT_THROW(t->allocate(bytes), Error);
 }
 
 /// What the entry of a kernel was given, task by task.
