@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "compiler/amx_tiles.h"
 #include "compiler/cpu_schedule.h"
 #include "compiler/gemm_tiles.h"
 
@@ -61,7 +62,9 @@ class Model {
     for (std::int64_t q = 0; q < spec.q; ++q)
       live_s_ += static_cast<double>(spec.valid_s(q).size());
     live_s_ /= static_cast<double>(spec.q);
-    image_bytes_ = static_cast<double>(spec.h * spec.w * spec.c_per_group()) * x_size();
+    // A depthwise task takes all groups at once, any other one group.
+    const std::int64_t channels = depthwise() ? spec.c : spec.c_per_group();
+    image_bytes_ = static_cast<double>(spec.h * spec.w * channels) * x_size();
     const double rows = std::min<double>(
         static_cast<double>(spec.h),
         static_cast<double>((schedule_.rows_per_task - 1) * spec.stride_h) +
@@ -89,9 +92,8 @@ class Model {
   }
 
  private:
-  bool along_batch() const {
-    return config_.family == CpuFamily::kGemm && config_.axis == TileAxis::kAxisN;
-  }
+  bool depthwise() const { return config_.family == CpuFamily::kDepthwise; }
+  bool along_batch() const { return config_.axis == TileAxis::kAxisN; }
   double x_size() const { return schedule_.dot ? 2 : 4; }
   std::int64_t panels() const {
     return schedule_.weights.kinds.back().first + schedule_.weights.kinds.back().count;
@@ -100,6 +102,7 @@ class Model {
   /// Cycles of one channel step of `pixels` x `vectors`: each pixel is broadcast, each vector of
   /// filters loaded.
   double step(double pixels, double vectors) const {
+    if (config_.family == CpuFamily::kAmx) return amx_step(pixels, vectors);
     const double sums = pixels * vectors;
     const double arithmetic = sums * (isa_.has_fma() ? 1 : 2);
     // Sums, one row of filters and a broadcast must stay in registers; else filters are loaded for
@@ -109,6 +112,13 @@ class Model {
     const double issue = (arithmetic + loads + 2.0 / std::max(config_.unroll, 1)) / kIssueWidth;
     const double latency = isa_.has_fma() ? kFmaLatency : kFmaLatency + 3;
     return std::max({arithmetic / 2, loads / 2, issue, latency}) + kStepCycles;
+  }
+
+  /// A tile product of 16 x 16 sums takes 16 cycles whatever its depth; a tile load takes 8.
+  double amx_step(double pixels, double vectors) const {
+    const double tiles = std::ceil(pixels / kAmxRows);
+    const double depth = static_cast<double>(std::max<std::int64_t>(amx_depth(spec_), 2)) / 2;
+    return std::max(16 * tiles * vectors, 8 * (tiles + vectors)) / depth;
   }
 
   /// Factor on the loads of a tile whose pixels stand `stride` bytes apart: more of them in one set
@@ -128,7 +138,7 @@ class Model {
     const double kc = static_cast<double>(schedule_.weights.kc) / schedule_.weights.pair;
     const double blocks = static_cast<double>(blocks_);
     double tiles = 0, pixels = 0;
-    if (config_.family == CpuFamily::kGemm && !along_batch()) {
+    if (config_.family != CpuFamily::kDirect && !along_batch()) {
       row_tiles(vectors, kc, work, tiles, pixels);
     } else {
       point_tiles(vectors, kc, work, tiles, pixels);
@@ -154,7 +164,7 @@ class Model {
         cycles += kc * step(std::popcount(valid), vectors);
         loops += 1;
       }
-      if (run.interior && merged) loops = 1;
+      if (depthwise() || (run.interior && merged)) loops = 1;
       cycles *= conflict(static_cast<double>(run.size), spec_.stride_w * spec_.c * 4);
       work.cycles += count * taps_r * (cycles + loops * kLoopCycles);
       tiles += count;
@@ -166,9 +176,9 @@ class Model {
   void point_tiles(double vectors, double kc, Work& work, double& tiles, double& pixels) const {
     const double positions = static_cast<double>(schedule_.rows_per_task * spec_.q);
     // The taps of a row are one loop only if its steps are whole unrolled ones.
-    const bool merged =
-        along_batch() && spec_.c == schedule_.weights.kc && spec_.dilation_w == 1 &&
-        (schedule_.weights.kc % config_.unroll == 0 || schedule_.weights.s.size() == 1);
+    const bool merged = along_batch() && spec_.c == schedule_.weights.kc && spec_.dilation_w == 1 &&
+                        (schedule_.weights.kc % std::max(config_.unroll, 1) == 0 ||
+                         schedule_.weights.s.size() == 1);
     const double loops = live_r_ * (merged ? 1 : live_s_);
     const auto add = [&](double count, double size) {
       double cycles = live_r_ * live_s_ * kc * step(size, vectors);
@@ -218,6 +228,7 @@ class Model {
 
   /// The task's input passes by once per panel and channel block.
   void add_input(Work& work) const {
+    if (depthwise()) return;  // a panel has channels of its own
     const double l1 = static_cast<double>(isa_.l1_bytes), l2 = static_cast<double>(isa_.l2_bytes);
     const double block = input_bytes_ / static_cast<double>(blocks_);
     if (block > 0.5 * l1) work.l2_bytes += input_bytes_;
@@ -226,7 +237,8 @@ class Model {
 
   /// What happens once per task: the input comes from memory or L3, and may be converted.
   void add_task(Work& work) const {
-    const double whole = image_bytes_ * static_cast<double>(spec_.groups * batch_);
+    const double whole =
+        image_bytes_ * static_cast<double>(depthwise() ? batch_ : spec_.groups * batch_);
     double& source =
         whole > 0.5 * static_cast<double>(isa_.l3_bytes) ? work.memory_bytes : work.l3_bytes;
     source += input_bytes_;
@@ -242,7 +254,7 @@ class Model {
   CpuSchedule schedule_;
   std::int64_t batch_, blocks_, images_ = 1;
   double live_r_ = 0, live_s_ = 0;  ///< valid taps of an output row and column, on average
-  double image_bytes_ = 0;          ///< input of one group of one image
+  double image_bytes_ = 0;          ///< input of one image, as far as a task reads it
   double input_bytes_ = 0;          ///< input of one task
 };
 

@@ -41,6 +41,21 @@ TEST(CpuCost, GemmBeatsDirectOnManyChannels) {
   EXPECT_LT(predict(kLayer, "direct,nv=8,rows=7"), predict(kLayer, "direct,nv=1,rows=7"));
 }
 
+TEST(CpuCost, DepthwiseBeatsGemmAndDirectOnDepthwiseLayers) {
+  const std::string layer = "g144mb8ic144ih56oc144oh56kh3ph1";
+  const double depthwise = predict(layer, "depthwise,mr=8,rows=7");
+  EXPECT_LT(depthwise, predict(layer, "gemm,axis=q,mr=8,nv=1,rows=8,unroll=4"));
+  EXPECT_LT(depthwise, predict(layer, "direct,nv=1,rows=7"));
+  EXPECT_LT(depthwise, predict(layer, "depthwise,mr=1,rows=7"));
+}
+
+TEST(CpuCost, AmxBeatsDotProductsOnBf16) {
+  const ConvSpec spec = parse_problem("mb8ic256ih14oc256oh14kh3ph1 dtype=bf16").spec;
+  CpuIsa isa = avx2();
+  isa.level = IsaLevel::kAmx;
+  EXPECT_EQ(default_cpu_config(spec, isa, 2).cpu.family, CpuFamily::kAmx);
+}
+
 TEST(CpuCost, IdleThreadsCost) {
   const std::string one_image = "mb1ic64ih56oc64oh56kh3ph1";
   // One task for two threads, against fourteen.
