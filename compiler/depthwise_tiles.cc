@@ -50,6 +50,8 @@ std::string why_illegal_depthwise(const ConvSpec& spec, const CpuConfig& config,
   if (config.mr < 1 || config.mr > most) {
     return fmt::format("depthwise needs mr from 1 to {} ({})", most, config.mr);
   }
+  if (config.nv < 1)
+    return "depthwise needs nv (vectors that pass along a row together) of at least 1";
   const std::int64_t taps = spec.live_s().size();
   if (taps == 0 || spec.live_r().size() == 0) return "no tap is live; direct does this";
   const std::int64_t columns = spec.stride_w * config.mr + spec.s * spec.dilation_w + spec.pad_w;
@@ -71,11 +73,14 @@ void enumerate_depthwise(const ConvSpec& spec, const CpuIsa& isa, int threads,
   CpuConfig config;
   config.family = CpuFamily::kDepthwise;
   const std::int64_t share = std::max<std::int64_t>(1, spec.p / (threads * std::int64_t{4}));
-  for (const int mr : {8, 12, 6, 4, 16, 24, 1}) {
-    config.mr = mr;
-    for (const std::int64_t rows : {share, spec.p}) {
-      config.rows = static_cast<int>(std::min<std::int64_t>(rows, 1 << 20));
-      add(config);
+  for (const int mr : {8, 4, 12, 6, 16, 24}) {
+    for (const int nv : {16, 6, 2}) {
+      for (const std::int64_t rows : {share, spec.p}) {
+        config.mr = mr;
+        config.nv = nv;
+        config.rows = static_cast<int>(std::min<std::int64_t>(rows, 1 << 20));
+        add(config);
+      }
     }
   }
 }

@@ -3,6 +3,10 @@
 // meets; which those are is known at compile time, borders too. Rows of taps are a loop with valid
 // bounds. Channels run innermost: input and output then pass by in the order of memory, weights
 // stay cached.
+#include <llvm/IR/Intrinsics.h>
+
+#include <algorithm>
+
 #include "compiler/emit_cpu_common.h"
 #include "compiler/gemm_tiles.h"
 
@@ -12,6 +16,9 @@ namespace {
 using llvm::AllocaInst;
 using llvm::Value;
 using Task = CpuEmitter::Task;
+
+/// An image of this size is near enough without prefetching (the second level of most processors).
+constexpr std::int64_t kNearBytes = 256 << 10;
 
 /// Column `at` of a tile (0: what tap 0 of pixel 0 reads) and the products that use it.
 struct Column {
@@ -39,43 +46,63 @@ std::vector<Column> columns_of(const ConvSpec& spec, const TileRun& run) {
   return columns;
 }
 
+/// Neighbouring columns add to the same pixels, and an addition must wait for the one before it:
+/// deals the columns out of several stretches in turn, so that kDistance products lie between such
+/// two.
+std::vector<Column> interleave(const std::vector<Column>& columns) {
+  constexpr std::size_t kDistance =
+      8;  // latency of a multiply-add times those that start in a cycle
+  std::size_t uses = 0;
+  for (const Column& column : columns) uses += column.uses.size();
+  const std::size_t stretches =
+      (kDistance * columns.size() + uses - 1) / std::max<std::size_t>(uses, 1);
+  const std::size_t length = (columns.size() + stretches - 1) / std::max<std::size_t>(stretches, 1);
+  std::vector<Column> result;
+  for (std::size_t i = 0; i < length; ++i) {
+    for (std::size_t j = i; j < columns.size(); j += length) result.push_back(columns[j]);
+  }
+  return result;
+}
+
 class DepthwiseEmitter {
  public:
   DepthwiseEmitter(CpuEmitter& emitter) : e_(emitter), spec_(emitter.spec) {}
 
   void emit() {
     const auto runs = make_tile_runs(spec_, spec_.q, e_.config.mr, false);
-    for (const TileRun& run : runs) columns_.push_back(columns_of(spec_, run));
+    for (const TileRun& run : runs) columns_.push_back(interleave(columns_of(spec_, run)));
     for (int i = 0; i < e_.config.mr; ++i) sums_.push_back(e_.variable(e_.vec()));
     e_.for_each_task([&](const Task& task) {
       e_.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
-        e_.loop(task.row_begin, task.row_end, 1, [&](Value* p) {
-          for (std::size_t i = 0; i < runs.size(); ++i)
-            emit_run(task, image, p, runs[i], columns_[i]);
+        e_.loop(task.panel_begin, task.panel_end, e_.config.nv, [&](Value* panel) {
+          Value* const end = e_.min(e_.add(panel, e_.config.nv), task.panel_end);
+          e_.loop(task.row_begin, task.row_end, 1, [&](Value* p) {
+            const auto [r_begin, r_end] = e_.valid_r(p);
+            const Place row{image, p, nullptr, r_begin, r_end};
+            for (std::size_t i = 0; i < runs.size(); ++i)
+              emit_run(row, panel, end, runs[i], columns_[i]);
+          });
         });
       });
     });
   }
 
  private:
-  void emit_run(const Task& task, Value* image, Value* p, const TileRun& run,
+  struct Place {
+    Value *image, *p, *q, *r_begin, *r_end;
+  };
+
+  void emit_run(const Place& row, Value* begin, Value* end, const TileRun& run,
                 const std::vector<Column>& columns) {
-    const auto [r_begin, r_end] = e_.valid_r(p);
-    const Place row{image, p, nullptr, r_begin, r_end};
     e_.loop(run.q, run.q + run.count * run.size, run.size, [&](Value* q) {
       Place place = row;
       place.q = q;
       for (const PanelPiece& piece : make_panel_pieces(e_.schedule, spec_.k)) {
-        e_.loop(e_.max(task.panel_begin, e_.i64(piece.first)),
-                e_.min(task.panel_end, e_.i64(piece.first + piece.count)), 1,
-                [&](Value* panel) { emit_tile(place, panel, piece, run, columns); });
+        e_.loop(e_.max(begin, e_.i64(piece.first)), e_.min(end, e_.i64(piece.first + piece.count)),
+                1, [&](Value* panel) { emit_tile(place, panel, piece, run, columns); });
       }
     });
   }
-
-  struct Place {
-    Value *image, *p, *q, *r_begin, *r_end;
-  };
 
   void emit_tile(const Place& at, Value* panel, const PanelPiece& piece, const TileRun& run,
                  const std::vector<Column>& columns) {
@@ -101,9 +128,38 @@ class DepthwiseEmitter {
     });
     Value* const y = e_.y_offset(at.image, k, at.p, at.q);
     const std::int64_t y_stride = spec_.y_layout == Layout::kNhwc ? spec_.k : 1;
+    if (spec_.h * spec_.w * spec_.c * size > kNearBytes) {
+      prefetch_input(x, run);
+      if (spec_.y_layout == Layout::kNhwc) prefetch_output(y, run);
+    }
     for (int i = 0; i < run.size; ++i) {
       e_.finish(e_.get(sums_[i]), k, e_.add(y, i * y_stride), piece.last_lanes);
     }
+  }
+
+  /// The input rows that the next output row is the first to read.
+  void prefetch_input(Value* x, const TileRun& run) {
+    const std::int64_t pixel_bytes = spec_.c * size_of(spec_.x_type);
+    const Range taps = spec_.live_r();
+    for (std::int64_t r = std::max(taps.begin, taps.end - spec_.stride_h); r < taps.end; ++r) {
+      const std::int64_t row = r * spec_.dilation_h + spec_.stride_h;
+      for (std::int64_t i = 0; i < run.size * spec_.stride_w; ++i) {
+        prefetch(e_.offset(x, (row * spec_.w + spec_.pad_w + i) * pixel_bytes), false);
+      }
+    }
+  }
+
+  void prefetch_output(Value* y, const TileRun& run) {
+    for (std::int64_t i = 0; i < run.size; ++i) {
+      Value* const element = e_.add(y, (spec_.q + i) * spec_.k);
+      prefetch(e_.offset(e_.y, e_.mul(element, size_of(spec_.y_type))), true);
+    }
+  }
+
+  void prefetch(Value* pointer, bool to_write) {
+    llvm::IRBuilder<>& b = e_.b;
+    b.CreateIntrinsic(llvm::Intrinsic::prefetch, {b.getPtrTy()},
+                      {pointer, b.getInt32(to_write), b.getInt32(3), b.getInt32(1)});
   }
 
   /// All taps s of one r for the pixels of a tile.

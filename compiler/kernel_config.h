@@ -29,7 +29,8 @@ struct CpuConfig {
   CpuFamily family = CpuFamily::kDirect;
   TileAxis axis = TileAxis::kAxisQ;
   int mr = 0;  ///< pixels of a register tile
-  int nv = 0;  ///< vectors of filters of a register tile (nr = nv * lanes)
+  int nv = 0;  ///< vectors of filters of a register tile (nr = nv * lanes); depthwise: that pass
+               ///< along a row together
   int kc = 0;  ///< input channels of a cache block; 0 is all of a group
   int rows =
       0;       ///< output rows (kAxisQ) or images (kAxisN) of a task; 0 is all of an image (kAxisQ)
