@@ -45,7 +45,7 @@ const Golden kGoldens[] = {
      IsaLevel::kAvx512Bf16, "vdpbf16ps"},
     {"direct_f16", "mb1ic3ih3oc5kh2sh2 dtype=f16", "direct,nv=1,rows=1", IsaLevel::kAvx2,
      "vcvtph2ps"},
-    {"depthwise", "g8mb1ic8ih3oc8kh3ph1", "depthwise,mr=1,rows=1", IsaLevel::kAvx2, "vfmadd"},
+    {"depthwise", "g8mb1ic8ih3oc8kh3ph1", "depthwise,mr=3,nv=1,rows=1", IsaLevel::kAvx2, "vfmadd"},
     {"amx_bf16", "mb1ic32ih4oc16kh1 dtype=bf16", "amx,mr=16,nv=1", IsaLevel::kAmx, "tdpbf16ps"},
 };
 
