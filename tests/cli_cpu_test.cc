@@ -90,12 +90,17 @@ TEST(CliCpu, UnsupportedProblemsAreNamedAndGiveThree) {
 TEST(CliCpu, AConfigThatCannotRunTheProblemIsUsage) {
   const Environment cache = {{"CONVOKE_CACHE_DIR", scratch("config")}};
   // A usage error goes before the good result beside it.
-  const Finished run = convoke(
-      {"verify", "mb1ic4ih5oc8kh3", "g8mb1ic8ih5oc8kh3", "--config", "depthwise", "--json"}, cache);
-  EXPECT_EQ(run.code, 2) << run.err;
-  const std::vector<json> objects = parse_lines(run.out);
-  EXPECT_EQ(objects[0]["status"], "error");
-  EXPECT_THAT(objects[0]["reason"].get<std::string>(), HasSubstr("--config: "));
+  for (const char* command : {"verify", "tune", "bench"}) {
+    const Finished run = convoke({command, "mb1ic64ih5oc8kh3", "g8mb1ic8ih5oc8kh3", "--config",
+                                  "depthwise,mr=1,rows=1", "--budget", "2", "--json"},
+                                 cache);
+    EXPECT_EQ(run.code, 2) << command << run.err;
+    const std::vector<json> objects = parse_lines(run.out);
+    ASSERT_EQ(objects.size(), 3u) << command;
+    EXPECT_EQ(objects[0]["status"], "error") << command;
+    EXPECT_THAT(objects[0]["reason"].get<std::string>(), HasSubstr("--config: ")) << command;
+    EXPECT_NE(objects[1]["status"], "error") << command << objects[1];
+  }
 }
 
 TEST(CliCpu, TheSecondTuneAnswersFromTheCaches) {

@@ -298,7 +298,7 @@ int Report::finish(bool interrupted) {
         "; {} from the database, {} candidates measured, {} kernels compiled, {} rejected",
         t.from_database, t.candidates, t.compiled, t.rejected);
   print_line(sentence);
-  if (t.from_default > 0)
+  if (command_ == "bench" && t.from_default > 0)
     print_line(
         fmt::format("{} of {} ran with a default configuration: convoke tune with the same words "
                     "finds a better one",

@@ -12,11 +12,20 @@ namespace {
 
 constexpr std::int64_t kMaxCandidates = 100000;
 
-Record make_record(Target& target, const Problem& problem, const TuneResult& result) {
+Record make_record(Target& target, const Problem& problem, const TuneResult& result,
+                   const std::optional<KernelConfig>& fixed) {
   Record record;
   record.problem = problem;
   set_verdict(record, result.verdict, result.reason);
   if (result.error) set_error(record, Error(*result.error, result.reason));
+  if (fixed && target.why_unsupported(problem.spec).empty()) {
+    // The tuner calls it unsupported; it is the user's choice that does not fit.
+    try {
+      choose(target, problem.spec, fixed);
+    } catch (const Error& error) {
+      set_error(record, error);
+    }
+  }
   record.config = result.winner;
   if (result.winner) {
     record.config_source = result.from_database ? "database" : "measured";
@@ -69,7 +78,7 @@ int run_tune(const CommandLine& line) {
     if (interrupted() && !results[i].winner && results[i].measured + results[i].rejected == 0 &&
         results[i].verdict == Verdict::kUntrusted)
       continue;
-    report.add(make_record(target, problems[i], results[i]));
+    report.add(make_record(target, problems[i], results[i], selectors.config));
   }
   return report.finish(interrupted());
 }
