@@ -26,7 +26,7 @@ std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>
                                         double seconds_each, int min_rounds = 5,
                                         double settle_seconds = 0);
 
-/// Median and interquartile range of samples, interpolated between neighbours. @pre not empty
+/// Quantile of samples (0.5: the median), interpolated between neighbours. @pre not empty
 double quantile(std::vector<double> values, double fraction);
 
 }  // namespace convoke

@@ -43,10 +43,10 @@ TEST(CpuCost, GemmBeatsDirectOnManyChannels) {
 
 TEST(CpuCost, DepthwiseBeatsGemmAndDirectOnDepthwiseLayers) {
   const std::string layer = "g144mb8ic144ih56oc144oh56kh3ph1";
-  const double depthwise = predict(layer, "depthwise,mr=8,rows=7");
+  const double depthwise = predict(layer, "depthwise,mr=8,nv=6,rows=7");
   EXPECT_LT(depthwise, predict(layer, "gemm,axis=q,mr=8,nv=1,rows=8,unroll=4"));
   EXPECT_LT(depthwise, predict(layer, "direct,nv=1,rows=7"));
-  EXPECT_LT(depthwise, predict(layer, "depthwise,mr=1,rows=7"));
+  EXPECT_LT(depthwise, predict(layer, "depthwise,mr=1,nv=6,rows=7"));
 }
 
 TEST(CpuCost, AmxBeatsDotProductsOnBf16) {
