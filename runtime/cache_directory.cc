@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "runtime/cache_entry.h"
 #include "runtime/env.h"
@@ -38,10 +39,13 @@ std::string private_temporary() {
 }
 
 std::string find_cache_directory() {
-  const std::string asked = env_value(EnvVar::kCacheDir);
-  if (!asked.empty()) {
-    make_directories(asked);
-    return asked;
+  if (const std::string asked = env_value(EnvVar::kCacheDir); !asked.empty()) {
+    // A process that changes its directory later keeps its cache.
+    std::error_code gone;
+    const std::string whole = std::filesystem::absolute(asked, gone).string();
+    const std::string directory = gone ? asked : whole;
+    make_directories(directory);
+    return directory;
   }
   const std::string xdg = absolute_path("XDG_CACHE_HOME"), home = absolute_path("HOME");
   if (!xdg.empty() && make_directories(xdg + "/convoke")) return xdg + "/convoke";

@@ -31,6 +31,16 @@ TEST_F(CacheDirectory, TakesTheFirstThatWorks) {
   EXPECT_TRUE(is(r + "/home/.cache/convoke", "", r + "/file", r + "/home"));
 }
 
+TEST_F(CacheDirectory, ARelativePathIsThatOfTheFirstUse) {
+  EXPECT_EQ(in_child([&] {
+              setenv("CONVOKE_CACHE_DIR", "near/by", 1);
+              if (chdir(root_.c_str()) != 0) return false;
+              const std::string first = cache_directory();
+              return chdir("/") == 0 && first == root_ / "near/by" && fs::is_directory(first);
+            }),
+            0);
+}
+
 TEST_F(CacheDirectory, FallsBackToAPrivateTemporaryOrToNothing) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
   const uid_t uid = 47000 + static_cast<uid_t>(getpid() % 1000);
