@@ -92,7 +92,7 @@ TEST(CliCpu, AConfigThatCannotRunTheProblemIsUsage) {
   // A usage error goes before the good result beside it.
   for (const char* command : {"verify", "tune", "bench"}) {
     const Finished run = convoke({command, "mb1ic64ih5oc8kh3", "g8mb1ic8ih5oc8kh3", "--config",
-                                  "depthwise,mr=1,rows=1", "--budget", "2", "--json"},
+                                  "depthwise,mr=1,nv=1,rows=1", "--budget", "2", "--json"},
                                  cache);
     EXPECT_EQ(run.code, 2) << command << run.err;
     const std::vector<json> objects = parse_lines(run.out);
