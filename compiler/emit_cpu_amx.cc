@@ -76,10 +76,13 @@ class Amx {
   llvm::GlobalVariable* shape_table(const PanelPiece& piece) {
     std::vector<std::uint8_t> bytes;
     for (int pixels = 1; pixels <= e.config.mr; ++pixels) {
-      std::uint8_t one[64] = {1};
+      const std::size_t one = bytes.size();
+      bytes.resize(one + 64);
+      bytes[one] = 1;
       auto shape = [&](int number, int rows, std::int64_t row_bytes) {
-        one[16 + 2 * number] = static_cast<std::uint8_t>(row_bytes);
-        one[48 + number] = static_cast<std::uint8_t>(rows);
+        const std::size_t at = one + static_cast<std::size_t>(number);
+        bytes[at + 16 + static_cast<std::size_t>(number)] = static_cast<std::uint8_t>(row_bytes);
+        bytes[at + 48] = static_cast<std::uint8_t>(rows);
       };
       const AmxSplit split = amx_split(pixels, tiles_);
       for (int tile = 0; tile < tiles_; ++tile) {
@@ -91,7 +94,6 @@ class Amx {
       for (int number = tiles_ * piece.vectors + tiles_; number < kAmxRegisters; ++number) {
         shape(number, static_cast<int>(depth_ / 2), 64);
       }
-      bytes.insert(bytes.end(), one, one + 64);
     }
     auto* data = llvm::ConstantDataArray::get(e.b.getContext(), bytes);
     auto* table = new llvm::GlobalVariable(*e.function->getParent(), data->getType(), true,
