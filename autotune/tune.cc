@@ -60,6 +60,18 @@ std::optional<TuneResult> from_database(Target& target, const ConvSpec& spec, co
   return result;
 }
 
+/// Plans take the database's best, which another session may have measured: the result names the
+/// same one.
+void report_what_plans_use(Target& target, const TuningDb& db, TuneOptions options,
+                           TuneResult& result) {
+  if (result.verdict != Verdict::kPassed) return;
+  options.force = false;
+  if (const auto best = from_database(target, result.spec, db, options)) {
+    result.winner = best->winner;
+    result.timing = best->timing;
+  }
+}
+
 TuneResult not_begun(const ConvSpec& spec, const std::string& why) {
   TuneResult result;
   result.spec = spec;
@@ -102,6 +114,7 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
                            if (progress) progress(i, candidate, candidates);
                          });
       results.push_back(tuner.run());
+      report_what_plans_use(target, db, options, results.back());
     }
   }
   return results;

@@ -201,7 +201,9 @@ TEST_F(TuneTest, ADatabaseHitCompilesAndMeasuresNothing) {
 
   TuneOptions force = quick();
   force.force = true;
-  EXPECT_FALSE(tune(target_, {spec()}, db_, force)[0].from_database);
+  const TuneResult forced = tune(target_, {spec()}, db_, force)[0];
+  EXPECT_FALSE(forced.from_database);
+  EXPECT_EQ(*forced.winner, choose_config(target_, spec(), db_));  // what plans will use
   // The same problem twice in a list is tuned once.
   TuningDb fresh("");
   const auto twice = tune(target_, {spec(), spec()}, fresh, quick());
