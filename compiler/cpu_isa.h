@@ -21,17 +21,20 @@ struct CpuIsa {
   std::int64_t l2_bytes = 256 << 10;  ///< of one core
   std::int64_t l3_bytes = 0;          ///< shared; 0 if there is none
 
-  int lanes() const { return level == IsaLevel::kSse2 ? 4 : level == IsaLevel::kAvx2 ? 8 : 16; }  ///< f32 in a vector
+  int lanes() const {
+    return level == IsaLevel::kSse2 ? 4 : level == IsaLevel::kAvx2 ? 8 : 16;
+  }  ///< f32 in a vector
   int vector_registers() const { return level >= IsaLevel::kAvx512 ? 32 : 16; }
   bool has_fma() const { return level >= IsaLevel::kAvx2; }
   bool has_bf16_dot() const { return level >= IsaLevel::kAvx512Bf16; }
   bool has_amx() const { return level >= IsaLevel::kAmx; }
 };
 
-const char* to_string(IsaLevel);  ///< "sse2", "avx2", "avx512", "avx512bf16", "amx"
+const char* to_string(IsaLevel);               ///< "sse2", "avx2", "avx512", "avx512bf16", "amx"
 IsaLevel parse_isa_level(const std::string&);  ///< @throws Error kUsage
 
-/// What the code depends on, for keys: the level alone ("avx2"). Cache sizes steer only the choice of a config.
+/// What the code depends on, for keys: the level alone ("avx2"). Cache sizes steer only the choice
+/// of a config.
 std::string isa_key(const CpuIsa&);
 
 }  // namespace convoke

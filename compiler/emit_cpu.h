@@ -1,6 +1,6 @@
-// The CPU emitter: spec + config -> LLVM IR, written by IRBuilder. Pure: no environment, no file, no
-// device; the same inputs give the same module on every machine. Only libconvoke_cpu.so holds it,
-// because this header and emit_cpu*.cc are the only files of compiler/ that may name LLVM.
+// The CPU emitter: spec + config -> LLVM IR, written by IRBuilder. Pure: no environment, no file,
+// no device; the same inputs give the same module on every machine. Only libconvoke_cpu.so holds
+// it, because this header and emit_cpu*.cc are the only files of compiler/ that may name LLVM.
 #pragma once
 
 #include <llvm/IR/LLVMContext.h>

@@ -1,6 +1,6 @@
-// The C function table through which libconvoke.so reaches libconvoke_cpu.so (LLVM). Specs and configs
-// cross as their canonical text, objects as bytes; no C++ type and no exception does, so the two
-// libraries may be built by different compilers and a process may hold another LLVM.
+// The C function table through which libconvoke.so reaches libconvoke_cpu.so (LLVM). Specs and
+// configs cross as their canonical text, objects as bytes; no C++ type and no exception does, so
+// the two libraries may be built by different compilers and a process may hold another LLVM.
 #pragma once
 
 #include <stddef.h>
@@ -12,7 +12,8 @@ extern "C" {
 
 #define CONVOKE_CPU_BACKEND_ABI 1
 
-/// Bytes owned by the backend; give them back with ConvokeCpuBackend::release. data is NUL-terminated beyond size.
+/// Bytes owned by the backend; give them back with ConvokeCpuBackend::release. data is
+/// NUL-terminated beyond size.
 typedef struct ConvokeBytes {
   char* data;
   size_t size;
@@ -34,7 +35,8 @@ enum {
 typedef struct ConvokeCpuBackend {
   int32_t abi;               ///< CONVOKE_CPU_BACKEND_ABI
   const char* llvm_version;  ///< "19.1.7"
-  /// Emits spec + config for isa. Returns 0 and fills `out`, or a convoke::ErrorCode and fills `out` with the sentence.
+  /// Emits spec + config for isa. Returns 0 and fills `out`, or a convoke::ErrorCode and fills
+  /// `out` with the sentence.
   int32_t (*emit)(const char* spec, const char* config, const ConvokeCpuIsa* isa, int32_t format,
                   ConvokeBytes* out);
   /// Links an object of emit() into this process; `entry` is convoke_kernel. Thread-safe.

@@ -18,10 +18,11 @@
 #include "convoke/error.h"
 #include "runtime/cpu_backend_codegen.h"
 
-// From libgcc, for processors without F16C.
+// From libgcc, for processors without F16C. Only their addresses are taken here, so their types do
+// not matter.
 extern "C" {
-_Float16 __truncsfhf2(float value);
-float __extendhfsf2(_Float16 value);
+void __truncsfhf2();   // NOLINT(bugprone-reserved-identifier)
+void __extendhfsf2();  // NOLINT(bugprone-reserved-identifier)
 }
 
 namespace convoke {
