@@ -196,7 +196,8 @@ class Model {
   /// The output, written once, and partial sums kept in it between channel blocks.
   void add_stores(Work& work, double sums) const {
     const double lanes = isa_.lanes();
-    const bool scattered = spec_.y_layout == Layout::kNchw;
+    const bool planar = depthwise() && spec_.x_layout == Layout::kNchw;
+    const bool scattered = spec_.y_layout == Layout::kNchw && !planar;
     work.cycles += sums * (scattered ? 2 * lanes : 2);
     work.memory_bytes += sums * lanes * size_of(spec_.y_type);
     if (blocks_ > 1) {

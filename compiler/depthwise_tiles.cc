@@ -15,10 +15,17 @@ constexpr std::int64_t kMaxCodeFmas = 6000;
 constexpr std::int64_t kMaxDisplacement = std::int64_t{1} << 30;
 
 std::string why_illegal_groups(const ConvSpec& spec, const CpuIsa& isa) {
-  if (spec.x_layout != Layout::kNhwc) return "depthwise reads nhwc; direct reads nchw";
   if (spec.c_per_group() > kMaxDepthwiseChannels) {
     return fmt::format("C/g={} exceeds the {} of depthwise", spec.c_per_group(),
                        kMaxDepthwiseChannels);
+  }
+  if (spec.x_layout == Layout::kNchw) {
+    if (spec.y_layout != Layout::kNchw) return "depthwise writes nhwc from nhwc alone";
+    if (spec.stride_w > 2) {
+      return fmt::format("depthwise in nchw has strides 1 and 2 along a row, not {}",
+                         spec.stride_w);
+    }
+    return "";
   }
   if (isa.lanes() % spec.k_per_group() != 0 && spec.k_per_group() % isa.lanes() != 0) {
     return fmt::format("K/g={} and the {} lanes of a vector do not divide each other",
@@ -46,12 +53,15 @@ CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& confi
 std::string why_illegal_depthwise(const ConvSpec& spec, const CpuConfig& config,
                                   const CpuIsa& isa) {
   if (std::string why = why_illegal_groups(spec, isa); !why.empty()) return why;
-  const int most = isa.vector_registers() - 3;
+  const bool planar = spec.x_layout == Layout::kNchw;
+  const int most = planar ? isa.lanes() : isa.vector_registers() - 3;
   if (config.mr < 1 || config.mr > most) {
     return fmt::format("depthwise needs mr from 1 to {} ({})", most, config.mr);
   }
-  if (config.nv < 1)
-    return "depthwise needs nv (vectors that pass along a row together) of at least 1";
+  if (config.nv < 1 || (planar && config.nv != 1)) {
+    return fmt::format("depthwise needs nv (vectors that pass along a row together) of {} ({})",
+                       planar ? "1 in nchw" : "at least 1", config.nv);
+  }
   const std::int64_t taps = spec.live_s().size();
   if (taps == 0 || spec.live_r().size() == 0) return "no tap is live; direct does this";
   const std::int64_t columns = spec.stride_w * config.mr + spec.s * spec.dilation_w + spec.pad_w;
@@ -73,8 +83,10 @@ void enumerate_depthwise(const ConvSpec& spec, const CpuIsa& isa, int threads,
   CpuConfig config;
   config.family = CpuFamily::kDepthwise;
   const std::int64_t share = std::max<std::int64_t>(1, spec.p / (threads * std::int64_t{4}));
-  for (const int mr : {8, 4, 12, 6, 16, 24}) {
-    for (const int nv : {16, 6, 2}) {
+  // In nchw the pixels are the lanes of one vector.
+  const bool planar = spec.x_layout == Layout::kNchw;
+  for (const int mr : planar ? std::vector{isa.lanes()} : std::vector{8, 4, 12, 6, 16, 24}) {
+    for (const int nv : planar ? std::vector{1} : std::vector{16, 6, 2}) {
       for (const std::int64_t rows : {share, spec.p}) {
         config.mr = mr;
         config.nv = nv;

@@ -1,6 +1,7 @@
-// Rules and search space of the depthwise family: lanes are output channels, each with its own few
-// input channels. A vector holds whole groups, or a group holds whole vectors, so that one constant
-// shuffle per input channel lines the input up with the filters of every vector alike.
+// Rules and search space of the depthwise family. In nhwc, lanes are output channels, each with its
+// own few input channels: a vector holds whole groups, or a group holds whole vectors, so that one
+// constant shuffle per input channel lines the input up with the filters of every vector alike. In
+// nchw, lanes are pixels and a group may have any size.
 #pragma once
 
 #include <string>

@@ -132,6 +132,7 @@ class CpuEmitter {
 void emit_gemm(CpuEmitter& e);
 void emit_direct(CpuEmitter& e);
 void emit_amx(CpuEmitter& e);
-void emit_depthwise(CpuEmitter& e);
+void emit_depthwise(CpuEmitter& e);  ///< nhwc; hands nchw on
+void emit_depthwise_nchw(CpuEmitter& e);
 
 }  // namespace convoke

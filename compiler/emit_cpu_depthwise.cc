@@ -211,6 +211,12 @@ class DepthwiseEmitter {
 
 }  // namespace
 
-void emit_depthwise(CpuEmitter& e) { DepthwiseEmitter(e).emit(); }
+void emit_depthwise(CpuEmitter& e) {
+  if (e.spec.x_layout == Layout::kNchw) {
+    emit_depthwise_nchw(e);
+  } else {
+    DepthwiseEmitter(e).emit();
+  }
+}
 
 }  // namespace convoke
