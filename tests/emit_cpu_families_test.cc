@@ -317,6 +317,39 @@ std::vector<CpuIsa> isas() {
   return result;
 }
 
+// Both taps of the dilated filter fall into the padding: the result is the epilogue of 0.
+TEST(Direct, NoLiveTap) {
+  Rng rng(5);
+  for (const char* text : {"mb2ic3ih1iw5oc9oh1ow5kh2kw1dh1dw0ph1pw0 epilogue=acc+bias[k]",
+                           "g3mb1ic3ih1iw5oc6oh1ow5kh2kw1dh1dw0ph1pw0 layout=nchw"}) {
+    const ConvSpec spec = parse_problem(text).spec;
+    ASSERT_EQ(spec.live_r().size(), 0) << text;
+    for (const CpuIsa& isa : isas()) {
+      KernelConfig config;
+      config.cpu = {.family = CpuFamily::kDirect, .nv = 2};
+      ASSERT_EQ(why_illegal(spec, config, isa), "");
+      EXPECT_TRUE(run(make_data(spec, spec.n, rng), config, isa, rng)) << text;
+    }
+  }
+}
+
+/// Often illegal for a given problem; the caller asks.
+KernelConfig random_config(Rng& rng, CpuFamily family) {
+  CpuConfig config;
+  config.family = family;
+  config.nv = rng() % 2 == 0 ? 1 : pick(rng, 2, 4);
+  config.rows = pick(rng, 0, 5);
+  if (family != CpuFamily::kDirect) config.mr = pick(rng, 1, 13);
+  if (family == CpuFamily::kGemm) {
+    config.axis = rng() % 2 == 0 ? TileAxis::kAxisQ : TileAxis::kAxisN;
+    config.mr = pick(rng, 1, 8);
+    config.kb = pick(rng, 0, 2);
+    config.kc = rng() % 3 == 0 ? pick(rng, 1, 4) : 0;
+    config.unroll = pick(rng, 1, 4);
+  }
+  return {config};
+}
+
 class Families : public ::testing::TestWithParam<CpuFamily> {};
 
 // Images beyond the size from which the next row is prefetched, a tail of 4 of 8 lanes, both
@@ -366,13 +399,7 @@ TEST_P(Families, AgreeWithPlainLoopsOnRandomProblems) {
     }
     const CpuIsa isa = isas()[rng() % isas().size()];
     if (!why_unsupported_cpu(spec, isa).empty()) continue;
-    KernelConfig config;
-    config.cpu.family = GetParam();
-    if (GetParam() == CpuFamily::kDepthwise) {
-      config.cpu.mr = pick(rng, 1, 13);
-    }
-    config.cpu.nv = rng() % 2 == 0 ? 1 : pick(rng, 2, 4);
-    config.cpu.rows = pick(rng, 0, 5);
+    const KernelConfig config = random_config(rng, GetParam());
     if (!why_illegal(spec, config, isa).empty()) continue;
     ++done;
     const Data data = make_data(spec, spec.open_batch() ? pick(rng, 1, 4) : spec.n, rng);
@@ -384,7 +411,8 @@ TEST_P(Families, AgreeWithPlainLoopsOnRandomProblems) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Families,
-                         ::testing::Values(CpuFamily::kDirect, CpuFamily::kDepthwise),
+                         ::testing::Values(CpuFamily::kGemm, CpuFamily::kDirect,
+                                           CpuFamily::kDepthwise),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
 }  // namespace
