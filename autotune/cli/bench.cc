@@ -62,9 +62,11 @@ void measure(Target& target, const Selectors& selectors, const Peer* peer, doubl
 int run_bench(const CommandLine& line) {
   const Selectors selectors = parse(line.selectors);
   const std::vector<Problem> problems = select_problems(selectors);
+  // The device first: a peer's OpenMP runtime may bind this thread to one CPU when it is loaded
+  // (OMP_PROC_BIND), and our pool would then count, and inherit, that one.
+  const Device device = open_device(selectors.target);
   const std::optional<Peer> peer =
       line.peer.empty() ? std::nullopt : std::make_optional<Peer>(line.peer);
-  const Device device = open_device(selectors.target);
   const double sides = peer ? 2 : 1;
   const double seconds_each =
       selectors.budget_seconds
