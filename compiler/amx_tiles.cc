@@ -42,6 +42,12 @@ std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const
     return fmt::format("mr={}, nv={} need {} of the {} tile registers", config.mr, config.nv,
                        tiles * config.nv + tiles + 1, kAmxRegisters);
   }
+  // In floating point: the products of legal but huge dimensions overflow 64 bits.
+  const double reach = static_cast<double>(spec.stride_h) * static_cast<double>(spec.w) +
+                       static_cast<double>(spec.s) * static_cast<double>(spec.dilation_w) +
+                       static_cast<double>(spec.pad_w);
+  if (static_cast<double>(spec.c) * reach > static_cast<double>(kMaxElements))
+    return "a row of the image is too large for amx";
   if (config.kc != 0 || config.unroll != 0) return "amx has no kc and no unroll";
   if (config.axis == TileAxis::kAxisN && config.rows < 1) {
     return "axis=n needs rows (images of a task) of at least 1";
@@ -71,9 +77,10 @@ void enumerate_amx(const ConvSpec& spec, const CpuIsa& isa, int threads, const A
         std::max<std::int64_t>(spec.c_per_group() * taps * nv * isa.lanes() * 2, 1);
     const std::int64_t resident = std::max<std::int64_t>(isa.l2_bytes / 2 / panel_bytes, 1);
     std::vector<std::int64_t> kbs{0};
-    if (resident < panels.count) kbs.push_back(resident);
+    if (resident < panels.count && resident <= kMaxConfigField) kbs.push_back(resident);
     const std::int64_t per_thread = (panels.count + threads - 1) / threads;
-    if (per_thread < panels.count && per_thread != resident) kbs.push_back(per_thread);
+    if (per_thread < panels.count && per_thread != resident && per_thread <= kMaxConfigField)
+      kbs.push_back(per_thread);
     for (const std::int64_t kb : kbs) {
       config.kb = static_cast<int>(kb);
       config.axis = TileAxis::kAxisQ;
@@ -81,7 +88,8 @@ void enumerate_amx(const ConvSpec& spec, const CpuIsa& isa, int threads, const A
       add(config);
       for (std::int64_t rows = 1; rows < spec.p; ++rows) {
         const std::int64_t pixels = rows * spec.q;
-        if (spec.p % rows != 0 || pixels < mr || pixels > 2048) continue;
+        if (pixels > 2048) break;
+        if (spec.p % rows != 0 || pixels < mr) continue;
         config.rows = static_cast<int>(rows);
         add(config);
       }

@@ -90,7 +90,7 @@ void enumerate_depthwise(const ConvSpec& spec, const CpuIsa& isa, int threads,
       for (const std::int64_t rows : {share, spec.p}) {
         config.mr = mr;
         config.nv = nv;
-        config.rows = static_cast<int>(std::min<std::int64_t>(rows, 1 << 20));
+        config.rows = static_cast<int>(std::min<std::int64_t>(rows, kMaxConfigField));
         add(config);
       }
     }

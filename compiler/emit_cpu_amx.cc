@@ -107,27 +107,6 @@ class Amx {
     e.b.CreateIntrinsic(llvm::Intrinsic::x86_ldtilecfg, {}, {shape});
   }
 
-  /// The outputs along one axis that see every packed tap: one run, maybe empty.
-  template <typename Interior>
-  static Range interior(std::int64_t length, const Interior& is_interior) {
-    std::int64_t begin = 0;
-    while (begin < length && !is_interior(begin)) ++begin;
-    std::int64_t low = begin, high = length;
-    while (high - low > 1) {
-      const std::int64_t middle = (low + high) / 2;
-      (is_interior(middle) ? low : high) = middle;
-    }
-    return {begin, begin < length ? low + 1 : length};
-  }
-
-  Range interior_columns() const {
-    return interior(spec.q, [&](std::int64_t q) { return spec.valid_s(q) == spec.live_s(); });
-  }
-
-  Range interior_rows() const {
-    return interior(spec.p, [&](std::int64_t p) { return spec.valid_r(p) == spec.live_r(); });
-  }
-
   /// Runs body(first pixel, pixels) over the equal tiles of [0, length).
   void equal_tiles(const Panel& panel, std::int64_t length,
                    const std::function<void(Value*, Value*)>& body) {
@@ -151,7 +130,7 @@ class Amx {
   }
 
   void along_row(const Task& task, const Panel& panel) {
-    const Range columns = interior_columns();
+    const Range columns = interior_columns(spec);
     e.loop(task.row_begin, task.row_end, 1, [&](Value* p) {
       equal_tiles(panel, columns.size(), [&](Value* first, Value* pixels) {
         const Place place{task.image_begin, p, e.add(first, columns.begin),
@@ -162,8 +141,8 @@ class Amx {
   }
 
   void along_columns(const Task& task, const Panel& panel) {
-    const Range columns = interior_columns();
-    const Range rows = interior_rows();
+    const Range columns = interior_columns(spec);
+    const Range rows = interior_rows(spec);
     e.loop(0, spec.q - columns.size(), 1, [&](Value* index) {
       Value* right = e.b.CreateICmpSGE(index, e.i64(columns.begin));
       Value* q = e.b.CreateSelect(right, e.add(index, columns.size()), index);

@@ -10,6 +10,8 @@ namespace {
 /// Fused multiply-adds in the code of one kernel: about 0.1 s of compile time (measured, LLVM 19).
 constexpr std::int64_t kMaxCodeFmas = 12000;
 constexpr std::int64_t kMaxScratchBytes = std::int64_t{64} << 20;
+/// Taps of a filter row, each with a set of valid pixels per run of tiles.
+constexpr std::int64_t kMaxColumnTaps = 64;
 /// Displacements in the code are signed 32-bit.
 constexpr std::int64_t kMaxDisplacement = std::int64_t{1} << 30;
 
@@ -47,6 +49,16 @@ std::vector<std::int64_t> divisors(std::int64_t value) {
   return result;
 }
 
+/// Outputs in [0, length) at which all `live` taps fall into [0, extent).
+Range interior(std::int64_t length, Range live, std::int64_t stride, std::int64_t pad,
+               std::int64_t dilation, std::int64_t extent) {
+  const std::int64_t before = pad - live.begin * dilation;
+  const std::int64_t reach = extent - 1 + pad - (live.end - 1) * dilation;
+  const std::int64_t begin = before <= 0 ? 0 : std::min(length, ceil_div(before, stride));
+  const std::int64_t end = reach < 0 ? 0 : std::min(length, reach / stride + 1);
+  return {begin, std::max(begin, end)};
+}
+
 std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuSchedule& schedule) {
   const std::int64_t steps =
       std::min<std::int64_t>(schedule.weights.kc, std::max(config.unroll, 8));
@@ -68,6 +80,14 @@ std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuS
 
 }  // namespace
 
+Range interior_columns(const ConvSpec& spec) {
+  return interior(spec.q, spec.live_s(), spec.stride_w, spec.pad_w, spec.dilation_w, spec.w);
+}
+
+Range interior_rows(const ConvSpec& spec) {
+  return interior(spec.p, spec.live_r(), spec.stride_h, spec.pad_h, spec.dilation_h, spec.h);
+}
+
 std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, int mr, bool flat) {
   const AxisTiles tiles = split_axis(length, mr);
   const Range taps = spec.live_s();
@@ -81,15 +101,7 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
     }
     return valid;
   };
-  // Columns in [first, last] see every packed tap; their tiles need not be looked at one by one.
-  const std::int64_t first =
-      flat ? 0
-           : std::max<std::int64_t>(
-                 0, ceil_div(spec.pad_w - taps.begin * spec.dilation_w, spec.stride_w));
-  const std::int64_t reach = spec.w - 1 + spec.pad_w - (taps.end - 1) * spec.dilation_w;
-  const std::int64_t last = flat        ? length - 1
-                            : reach < 0 ? -1
-                                        : std::min(length - 1, reach / spec.stride_w);
+  const Range interior = flat ? Range{0, length} : interior_columns(spec);
   std::vector<TileRun> runs;
   std::int64_t q = 0;
   for (std::int64_t t = 0; t < tiles.count;) {
@@ -97,11 +109,11 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
     run.q = q;
     run.size = tiles.size + (t < tiles.larger ? 1 : 0);
     run.count = 1;
-    run.interior = q >= first && q + run.size - 1 <= last;
+    run.interior = q >= interior.begin && q + run.size <= interior.end;
     run.valid = valid_taps(q, run.size);
     if (run.interior) {
       const std::int64_t same_size = (t < tiles.larger ? tiles.larger : tiles.count) - t;
-      run.count = std::min(same_size, (last - q + 1) / run.size);
+      run.count = std::min(same_size, (interior.end - q) / run.size);  // all alike
     }
     t += run.count;
     q += run.count * run.size;
@@ -139,8 +151,15 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
       spec.p * spec.q * spec.k > kMaxDisplacement / 64 * 16) {
     if (config.axis == TileAxis::kAxisN) return "an image is too large for axis=n";
   }
-  if (spec.c * (spec.stride_w * config.mr + spec.s * spec.dilation_w + spec.pad_w) >
-      kMaxDisplacement / 4) {
+  if (config.axis == TileAxis::kAxisQ && spec.live_s().size() > kMaxColumnTaps) {
+    return fmt::format("axis=q takes at most {} columns of the filter ({})", kMaxColumnTaps,
+                       spec.live_s().size());
+  }
+  // In floating point: the products of legal but huge dimensions overflow 64 bits.
+  const double reach = static_cast<double>(spec.stride_w) * config.mr +
+                       static_cast<double>(spec.s) * static_cast<double>(spec.dilation_w) +
+                       static_cast<double>(spec.pad_w);
+  if (static_cast<double>(spec.c) * reach > kMaxDisplacement / 4.0) {
     return "a row of the image is too large for gemm";
   }
   if (config.axis == TileAxis::kAxisN && config.rows < 1)
@@ -197,9 +216,10 @@ void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const 
           std::max<std::int64_t>(spec.c_per_group() * taps * tile.nv * isa.lanes() * 4, 1);
       std::vector<int> kbs{0};
       const std::int64_t resident = std::max<std::int64_t>(isa.l2_bytes / 2 / panel_bytes, 1);
-      if (resident < panels.count) kbs.push_back(static_cast<int>(resident));
+      if (resident < panels.count && resident <= kMaxConfigField)
+        kbs.push_back(static_cast<int>(resident));
       const std::int64_t per_thread = (panels.count + threads - 1) / threads;
-      if (per_thread < panels.count && per_thread != resident)
+      if (per_thread < panels.count && per_thread != resident && per_thread <= kMaxConfigField)
         kbs.push_back(static_cast<int>(per_thread));
       for (const int kb : kbs) {
         config.kb = kb;
@@ -233,7 +253,8 @@ void enumerate_direct(const ConvSpec& spec, const CpuIsa& isa, int threads, cons
   for (const int nv : {8, 4, 2, 1}) {
     if (nv > vectors && nv != 1) continue;
     config.nv = nv;
-    config.rows = static_cast<int>(std::max<std::int64_t>(1, spec.p / (threads * std::int64_t{4})));
+    config.rows = static_cast<int>(
+        std::clamp<std::int64_t>(spec.p / (threads * std::int64_t{4}), 1, kMaxConfigField));
     add(config);
   }
 }

@@ -27,6 +27,11 @@ struct TileRun {
 /// Runs of border tiles; more would be code for a handful of pixels each, and `direct` does those.
 inline constexpr std::size_t kMaxTileRuns = 24;
 
+/// The output columns (rows) at which every packed tap falls inside the image: one run, maybe
+/// empty.
+Range interior_columns(const ConvSpec& spec);
+Range interior_rows(const ConvSpec& spec);
+
 /// Runs of tiles of at most mr pixels that cover `length` pixels of a row (the row itself unless
 /// the schedule is flat). Stops after kMaxTileRuns + 1 runs.
 std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, int mr, bool flat);

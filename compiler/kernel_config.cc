@@ -26,9 +26,12 @@ struct IntField {
   int limit;
 };
 constexpr IntField kIntFields[] = {
-    {"mr", &CpuConfig::mr, 64},      {"nv", &CpuConfig::nv, 16},
-    {"kc", &CpuConfig::kc, 1 << 20}, {"rows", &CpuConfig::rows, 1 << 20},
-    {"kb", &CpuConfig::kb, 1 << 20}, {"unroll", &CpuConfig::unroll, 16},
+    {"mr", &CpuConfig::mr, 64},
+    {"nv", &CpuConfig::nv, 16},
+    {"kc", &CpuConfig::kc, kMaxConfigField},
+    {"rows", &CpuConfig::rows, kMaxConfigField},
+    {"kb", &CpuConfig::kb, kMaxConfigField},
+    {"unroll", &CpuConfig::unroll, 16},
 };
 
 [[noreturn]] void bad_config(std::string_view word, const std::string& why) {

@@ -39,6 +39,9 @@ struct CpuConfig {
   bool operator==(const CpuConfig&) const = default;
 };
 
+/// Largest kc, rows and kb.
+inline constexpr int kMaxConfigField = 1 << 20;
+
 struct KernelConfig {
   CpuConfig cpu;
   bool operator==(const KernelConfig&) const = default;
