@@ -48,7 +48,6 @@ std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const
                        static_cast<double>(spec.pad_w);
   if (static_cast<double>(spec.c) * reach > static_cast<double>(kMaxElements))
     return "a row of the image is too large for amx";
-  if (config.kc != 0 || config.unroll != 0) return "amx has no kc and no unroll";
   if (config.axis == TileAxis::kAxisN && config.rows < 1) {
     return "axis=n needs rows (images of a task) of at least 1";
   }

@@ -1,4 +1,5 @@
-// Keys of compiled kernels: SHA-256 over everything that can change the machine code, and nothing else.
+// Keys of compiled kernels: SHA-256 over everything that can change the machine code, and nothing
+// else.
 #pragma once
 
 #include <string>
@@ -16,8 +17,9 @@ std::string sha256_hex(std::string_view bytes);
 /// Digest of the sources of the CPU emitter, made at build time.
 const char* cpu_emitter_digest();
 
-/// The text that a CPU kernel's code depends on: the spec (with the batch only where the code does: an open and a
-/// fixed batch of any size share one image), config, instruction set. Newline-separated `name value` lines.
+/// The text that a CPU kernel's code depends on: the spec (with the batch only where the code does:
+/// an open and a fixed batch of any size share one image), config, instruction set.
+/// Newline-separated `name value` lines.
 std::string cpu_key_text(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa);
 /// SHA-256 of cpu_key_text, the emitter digest and the compiler's version.
 std::string cpu_cache_key(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa,

@@ -240,6 +240,14 @@ Range ConvSpec::live_s() const { return live_taps(axis_w(*this)); }
 bool ConvSpec::tap_r_live(std::int64_t tap) const { return tap_live(axis_h(*this), tap); }
 bool ConvSpec::tap_s_live(std::int64_t tap) const { return tap_live(axis_w(*this), tap); }
 
+double ConvSpec::mean_valid_r() const {
+  return static_cast<double>(valid_pairs(axis_h(*this), r)) / static_cast<double>(p);
+}
+
+double ConvSpec::mean_valid_s() const {
+  return static_cast<double>(valid_pairs(axis_w(*this), s)) / static_cast<double>(q);
+}
+
 double ConvSpec::macs(std::int64_t batch) const {
   const double pairs = static_cast<double>(valid_pairs(axis_h(*this), r)) *
                        static_cast<double>(valid_pairs(axis_w(*this), s));

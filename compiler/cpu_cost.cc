@@ -54,14 +54,10 @@ class Model {
         threads_(threads),
         schedule_(make_cpu_schedule(spec, config, isa)),
         batch_(spec.open_batch() ? 2 : spec.n),
-        blocks_(spec.c_per_group() / schedule_.weights.kc) {
+        blocks_(spec.c_per_group() / schedule_.weights.kc),
+        live_r_(spec.mean_valid_r()),
+        live_s_(spec.mean_valid_s()) {
     images_ = std::min(schedule_.images_per_task, batch_);
-    for (std::int64_t p = 0; p < spec.p; ++p)
-      live_r_ += static_cast<double>(spec.valid_r(p).size());
-    live_r_ /= static_cast<double>(spec.p);
-    for (std::int64_t q = 0; q < spec.q; ++q)
-      live_s_ += static_cast<double>(spec.valid_s(q).size());
-    live_s_ /= static_cast<double>(spec.q);
     // A depthwise task takes all groups at once, any other one group.
     const std::int64_t channels = depthwise() ? spec.c : spec.c_per_group();
     image_bytes_ = static_cast<double>(spec.h * spec.w * channels) * x_size();

@@ -10,14 +10,14 @@ namespace convoke {
 
 struct CpuKernelArgs {
   const void* x = nullptr;
-  const void* w = nullptr;      ///< packed as CpuSchedule says
+  const void* w = nullptr;  ///< packed as CpuSchedule says
   void* y = nullptr;
-  std::int64_t n = 0;           ///< images in this launch
+  std::int64_t n = 0;  ///< images in this launch
   const void* operand[kMaxEpilogueOperands] = {};
 };
 
-/// Runs tasks [begin, end) of the kernel's CpuSchedule::tasks(n). `scratch` belongs to the calling worker: scratch_bytes,
-/// aligned to 64.
+/// Runs tasks [begin, end) of the kernel's CpuSchedule::tasks(n). `scratch` belongs to the calling
+/// worker: scratch_bytes, aligned to 64.
 using CpuKernelFn = void (*)(const CpuKernelArgs* args, std::int64_t begin, std::int64_t end,
                              void* scratch);
 

@@ -29,6 +29,8 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
       !schedule.dot && (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
   schedule.weights =
       make_packed_weights(spec, config.nv, isa.lanes(), config.kc, schedule.dot ? 2 : 1);
+  const std::int64_t channels = schedule.staged ? spec.c_per_group() : spec.c;
+  schedule.merged = channels == schedule.weights.kc && spec.dilation_w == 1;
   schedule.flat = config.axis == TileAxis::kAxisQ && pointwise(spec);
   std::int64_t staged_rows = spec.h;
   if (config.axis == TileAxis::kAxisN) {

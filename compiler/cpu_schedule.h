@@ -54,6 +54,7 @@ struct CpuSchedule {
   bool flat = false;  ///< a 1x1 filter without stride or padding: the rows of a task form one axis
                       ///< of pixels
   bool staged = false;  ///< the input of a task is first converted to f32 nhwc in scratch
+  bool merged = false;  ///< the taps of a filter row follow each other in the input and in a panel
   bool dot = false;     ///< bf16 pairs are multiplied by vdpbf16ps
 
   std::int64_t image_blocks(std::int64_t n) const {

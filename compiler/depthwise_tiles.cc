@@ -64,8 +64,14 @@ std::string why_illegal_depthwise(const ConvSpec& spec, const CpuConfig& config,
   }
   const std::int64_t taps = spec.live_s().size();
   if (taps == 0 || spec.live_r().size() == 0) return "no tap is live; direct does this";
-  const std::int64_t columns = spec.stride_w * config.mr + spec.s * spec.dilation_w + spec.pad_w;
-  if (columns > kMaxDisplacement / 4 / std::max(spec.c, spec.k))
+  if (taps > kMaxColumnTaps)
+    return fmt::format("depthwise takes at most {} columns of the filter ({})", kMaxColumnTaps,
+                       taps);
+  // In floating point: the products of legal but huge dimensions overflow 64 bits.
+  const double columns = static_cast<double>(spec.stride_w) * config.mr +
+                         static_cast<double>(spec.s) * static_cast<double>(spec.dilation_w) +
+                         static_cast<double>(spec.pad_w);
+  if (columns > kMaxDisplacement / 4.0 / static_cast<double>(std::max(spec.c, spec.k)))
     return "a row of the image is too large for depthwise";
   std::int64_t fmas = 0;
   const auto runs = make_tile_runs(spec, spec.q, config.mr, false);

@@ -139,6 +139,8 @@ class DepthwiseEmitter {
 
   /// The input rows that the next output row is the first to read.
   void prefetch_input(Value* x, const TileRun& run) {
+    // Wider strides skip lines, and would make code of every skipped column.
+    if (spec_.stride_w > 2 || spec_.stride_h > 2) return;
     const std::int64_t pixel_bytes = spec_.c * size_of(spec_.x_type);
     const Range taps = spec_.live_r();
     for (std::int64_t r = std::max(taps.begin, taps.end - spec_.stride_h); r < taps.end; ++r) {

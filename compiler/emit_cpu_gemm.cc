@@ -20,8 +20,9 @@ using Task = CpuEmitter::Task;
 /// Longest run of steps that is unrolled whole.
 constexpr std::int64_t kWholeSteps = 8;
 constexpr std::int64_t kWholeMergedSteps = 64;
-/// Pixels that several unrolled steps read would be loaded once and then spilled, for all registers hold sums: 500
-/// spills and a fifth of the speed in a 7x7 stem. A fence of the compiler (no instruction) every few steps keeps them apart.
+/// Pixels that several unrolled steps read would be loaded once and then spilled, for all registers
+/// hold sums: 500 spills and a fifth of the speed in a 7x7 stem. A fence of the compiler (no
+/// instruction) every few steps keeps them apart.
 constexpr std::int64_t kStepsPerFence = 4;
 
 class Gemm {
@@ -34,7 +35,6 @@ class Gemm {
     pixel_bytes_ = channels_ * x_size_;
     row_bytes_ = spec.w * pixel_bytes_;
     blocks_ = spec.c_per_group() / packed.kc;
-    merged_ = channels_ == packed.kc && spec.dilation_w == 1;
   }
 
   void emit() {
@@ -121,7 +121,7 @@ class Gemm {
       for (std::int64_t i = 0; i < s_count; ++i) {
         const std::uint64_t valid = run.valid[static_cast<std::size_t>(i)];
         if (valid == 0) continue;
-        const bool whole_row = run.interior && merged_;
+        const bool whole_row = run.interior && schedule.merged;
         const std::int64_t column = (packed.s.begin + i) * spec.dilation_w - spec.pad_w;
         steps(tile, acc, valid, spec.stride_w * pixel_bytes_, e.offset(x, column * pixel_bytes_),
               e.offset(weights, i * tap_bytes), e.i64(whole_row ? s_count * packed.kc : packed.kc));
@@ -163,7 +163,7 @@ class Gemm {
     const std::int64_t s_count = packed.s.size();
     const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
     const std::int64_t unroll = e.config.unroll * packed.pair;
-    const bool whole_row = merged_ && packed.kc % unroll == 0;
+    const bool whole_row = schedule.merged && packed.kc % unroll == 0;
     Value* s_taps = e.sub(s_end, s_begin);
     Value* s_from = s_begin;
     e.loop(r_begin, r_end, 1, [&](Value* r) {
@@ -200,7 +200,8 @@ class Gemm {
     auto run = [&](Value* x_at, Value* w_at, std::int64_t n) {
       for (std::int64_t i = 0; i < n; ++i) {
         if (i % kStepsPerFence == 0) {
-          e.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent, llvm::SyncScope::SingleThread);
+          e.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent,
+                          llvm::SyncScope::SingleThread);
         }
         step(tile, acc, valid, pixel_stride, x_at, i * pair * x_size_,
              e.offset(w_at, i * row_bytes));
@@ -420,7 +421,6 @@ class Gemm {
   const CpuSchedule& schedule;
   const PackedWeights& packed;
   std::int64_t channels_, x_size_, w_size_, pixel_bytes_, row_bytes_, image_bytes_ = 0, blocks_;
-  bool merged_;  ///< the taps of a filter row are consecutive in x and in the panel
 };
 
 }  // namespace

@@ -1,11 +1,12 @@
 // The epilogue: a small expression over the accumulator, parsed once and lowered by both targets.
 //   relu(acc * scale[k] + bias[k] + residual)
 // `acc` is the f32 sum; `name[k]` is an f32 vector of K values; a bare `name` is a tensor of the
-// output's shape, layout and type, read at the output's position and widened to f32. All arithmetic is f32, in the
-// order written (constants are folded, nothing is reassociated), so that both targets and the
-// reference compute the same expression. max(a, b) is `a > b ? a : b`, min(a, b) is `a < b ? a : b`: the second
-// argument wins when either is NaN. relu(x) is max(0, x), clamp(x, lo, hi) is min(hi, max(lo, x)), relu6 likewise, so
-// they pass a NaN sum on. Trade-off: no common subexpressions, no types but f32.
+// output's shape, layout and type, read at the output's position and widened to f32. All arithmetic
+// is f32, in the order written (constants are folded, nothing is reassociated), so that both
+// targets and the reference compute the same expression. max(a, b) is `a > b ? a : b`, min(a, b) is
+// `a < b ? a : b`: the second argument wins when either is NaN. relu(x) is max(0, x), clamp(x, lo,
+// hi) is min(hi, max(lo, x)), relu6 likewise, so they pass a NaN sum on. Trade-off: no common
+// subexpressions, no types but f32.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +19,27 @@
 namespace convoke {
 
 enum class EpilogueOp {
-  kAcc, kConstant, kPerChannel, kTensor,               // leaves
-  kAdd, kSub, kMul, kDiv, kMin, kMax, kNeg, kAbs,      // arithmetic
-  kRelu, kRelu6, kClamp,                               // clamp(x, lo, hi)
-  kSigmoid, kSilu, kTanh, kGelu, kHardswish,           // gelu: 0.5 x (1 + erf(x / sqrt 2)); silu: x / (1 + exp(-x));
-                                                       // hardswish: x * (relu6(x + 3) / 6)
+  kAcc,
+  kConstant,
+  kPerChannel,
+  kTensor,  // leaves
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMin,
+  kMax,
+  kNeg,
+  kAbs,  // arithmetic
+  kRelu,
+  kRelu6,
+  kClamp,  // clamp(x, lo, hi)
+  kSigmoid,
+  kSilu,
+  kTanh,
+  kGelu,
+  kHardswish,  // gelu: 0.5 x (1 + erf(x / sqrt 2)); silu: x / (1 + exp(-x));
+               // hardswish: x * (relu6(x + 3) / 6)
 };
 
 /// One node; arguments are indices of earlier nodes, so a forward walk is an evaluation order.
@@ -36,13 +53,15 @@ struct EpilogueNode {
 struct EpilogueOperand {
   std::string name;
   bool per_channel = false;  ///< f32[K]; otherwise a tensor like the output
-  bool operator==(const EpilogueOperand& o) const { return name == o.name && per_channel == o.per_channel; }
+  bool operator==(const EpilogueOperand& o) const {
+    return name == o.name && per_channel == o.per_channel;
+  }
 };
 
 /// Most operands that one expression may name.
 inline constexpr int kMaxEpilogueOperands = 8;
-/// Most nodes, and deepest nesting of parentheses and calls: bounds the emitted code and the parser's stack. Operands
-/// and operators that folding removes count only until it does.
+/// Most nodes, and deepest nesting of parentheses and calls: bounds the emitted code and the
+/// parser's stack. Operands and operators that folding removes count only until it does.
 inline constexpr int kMaxEpilogueNodes = 128;
 inline constexpr int kMaxEpilogueDepth = 64;
 
@@ -50,10 +69,10 @@ class Epilogue {
  public:
   /// The identity, `acc`.
   Epilogue();
-  /// Parses and folds. Empty text is `acc`. Operands are numbered by first appearance. A name may not
-  /// be used both with and without [k]; a result that does not depend on `acc` is refused.
-  /// Folding keeps every value, NaN, infinities and the sign of zero included; an operation on constants whose result
-  /// is not finite stays as written. Blanks are spaces and tabs.
+  /// Parses and folds. Empty text is `acc`. Operands are numbered by first appearance. A name may
+  /// not be used both with and without [k]; a result that does not depend on `acc` is refused.
+  /// Folding keeps every value, NaN, infinities and the sign of zero included; an operation on
+  /// constants whose result is not finite stays as written. Blanks are spaces and tabs.
   /// @throws Error kUsage: "epilogue column C: reason", C one-based, in bytes, and exact.
   static Epilogue parse(std::string_view text);
 

@@ -10,8 +10,9 @@ namespace {
 /// Fused multiply-adds in the code of one kernel: about 0.1 s of compile time (measured, LLVM 19).
 constexpr std::int64_t kMaxCodeFmas = 12000;
 constexpr std::int64_t kMaxScratchBytes = std::int64_t{64} << 20;
-/// Taps of a filter row, each with a set of valid pixels per run of tiles.
-constexpr std::int64_t kMaxColumnTaps = 64;
+/// Elements of an image of which several are walked side by side: more would share no cache line's
+/// neighbourhood, and gain nothing over axis=q.
+constexpr std::int64_t kMaxBatchedImage = std::int64_t{1} << 28;
 /// Displacements in the code are signed 32-bit.
 constexpr std::int64_t kMaxDisplacement = std::int64_t{1} << 30;
 
@@ -59,22 +60,24 @@ Range interior(std::int64_t length, Range live, std::int64_t stride, std::int64_
   return {begin, std::max(begin, end)};
 }
 
+/// Multiply-adds that the emitter writes: see emit_cpu_gemm's row_tile, batch_tile and steps.
 std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuSchedule& schedule) {
   const std::int64_t steps =
       std::min<std::int64_t>(schedule.weights.kc, std::max(config.unroll, 8));
+  const std::int64_t taps = schedule.weights.s.size();
   std::int64_t pixels = 0;
   if (config.axis == TileAxis::kAxisN) {
     pixels = std::int64_t{config.mr} * (config.mr + 1) / 2;
   } else {
     const std::int64_t length = schedule.flat ? schedule.rows_per_task * spec.q : spec.q;
     for (const TileRun& run : make_tile_runs(spec, length, config.mr, schedule.flat)) {
-      pixels += run.size * (run.interior ? 1 : schedule.weights.s.size());
-      if (run.interior && schedule.weights.kc < 8)
-        pixels += run.size * (schedule.weights.s.size() - 1);
+      const bool one_loop = run.interior && schedule.merged && schedule.weights.kc >= 8;
+      pixels += run.size * (one_loop ? 1 : taps);
     }
   }
   std::int64_t vectors = 0;
-  for (const PanelKind& kind : schedule.weights.kinds) vectors += kind.vectors + 1;
+  for (const PanelPiece& piece : make_panel_pieces(schedule, spec.k_per_group()))
+    vectors += piece.vectors;
   return pixels * steps * vectors;
 }
 
@@ -147,9 +150,10 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   }
   if (spec.live_r().size() == 0 || spec.live_s().size() == 0)
     return "no tap is live; direct does this";
-  if (spec.h * spec.w * spec.c > kMaxDisplacement / 64 * 16 ||
-      spec.p * spec.q * spec.k > kMaxDisplacement / 64 * 16) {
-    if (config.axis == TileAxis::kAxisN) return "an image is too large for axis=n";
+  if (config.axis == TileAxis::kAxisN &&
+      std::max(spec.x_elements(1), spec.y_elements(1)) > kMaxBatchedImage) {
+    return fmt::format("axis=n takes images of at most {} elements ({})", kMaxBatchedImage,
+                       std::max(spec.x_elements(1), spec.y_elements(1)));
   }
   if (config.axis == TileAxis::kAxisQ && spec.live_s().size() > kMaxColumnTaps) {
     return fmt::format("axis=q takes at most {} columns of the filter ({})", kMaxColumnTaps,

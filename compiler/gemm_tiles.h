@@ -27,6 +27,9 @@ struct TileRun {
 /// Runs of border tiles; more would be code for a handful of pixels each, and `direct` does those.
 inline constexpr std::size_t kMaxTileRuns = 24;
 
+/// Most columns of a filter whose valid pixels are constants of the code.
+inline constexpr std::int64_t kMaxColumnTaps = 64;
+
 /// The output columns (rows) at which every packed tap falls inside the image: one run, maybe
 /// empty.
 Range interior_columns(const ConvSpec& spec);

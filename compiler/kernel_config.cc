@@ -69,6 +69,23 @@ void parse_field(std::string_view word, CpuConfig& config) {
   bad_config(word, "unknown field (known: axis, mr, nv, kc, rows, kb, unroll)");
 }
 
+/// Why a field that the family does not read is set, or empty: equal code has one configuration.
+std::string why_unused(const CpuConfig& config) {
+  const bool gemm = config.family == CpuFamily::kGemm;
+  const bool amx = config.family == CpuFamily::kAmx;
+  const bool direct = config.family == CpuFamily::kDirect;
+  const auto says = [&](const char* field, int value) {
+    return fmt::format("{} has no {} ({})", to_string(config.family), field, value);
+  };
+  if (!gemm && config.kc != 0) return says("kc", config.kc);
+  if (!gemm && config.unroll != 0) return says("unroll", config.unroll);
+  if (!gemm && !amx && config.kb != 0) return says("kb", config.kb);
+  if (direct && config.mr != 0) return says("mr", config.mr);
+  if (!gemm && !amx && config.axis != TileAxis::kAxisQ)
+    return fmt::format("{} has no axis", to_string(config.family));
+  return "";
+}
+
 }  // namespace
 
 const char* to_string(CpuFamily family) {
@@ -92,6 +109,7 @@ std::string print_config(const KernelConfig& config) {
 
 KernelConfig parse_config(std::string_view text) {
   KernelConfig config;
+  std::vector<std::string_view> names;
   if (text.substr(0, 4) == "cpu:") text.remove_prefix(4);
   bool first = true;
   while (true) {
@@ -100,6 +118,10 @@ KernelConfig parse_config(std::string_view text) {
     if (first) {
       config.cpu.family = parse_family(word);
     } else {
+      const std::string_view name = word.substr(0, word.find('='));
+      if (std::find(names.begin(), names.end(), name) != names.end())
+        bad_config(word, "the field is given twice");
+      names.push_back(name);
       parse_field(word, config.cpu);
     }
     first = false;
@@ -131,6 +153,7 @@ std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
 
 std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa) {
   if (std::string why = why_unsupported_cpu(spec, isa); !why.empty()) return why;
+  if (std::string why = why_unused(config.cpu); !why.empty()) return why;
   switch (config.cpu.family) {
     case CpuFamily::kGemm:
       return why_illegal_gemm(spec, config.cpu, isa);

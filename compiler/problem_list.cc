@@ -34,7 +34,7 @@ std::vector<Problem> read_problem_list(const std::string& path) {
                                                std::strerror(errno != 0 ? errno : EIO)));
   }
   if (problems.empty()) {
-    throw Error(ErrorCode::kUsage, fmt::format("{}:{}: the list holds no problem", path, number));
+    throw Error(ErrorCode::kUsage, fmt::format("{}: the list holds no problem", path));
   }
   return problems;
 }

@@ -229,8 +229,11 @@ std::shared_ptr<const Kernel> CpuTarget::load_or_rebuild(const ConvSpec& spec,
     return load(spec, config, compiled);
   } catch (const Error& error) {
     spdlog::warn("cached kernel {} does not load ({}): compiling it again", key, error.what());
+    cache_.discard(key);
     source = CacheSource::kCompiled;
-    return load(spec, config, compile(spec, config));
+    const CompiledKernel again = compile(spec, config);
+    cache_.store(key, again);
+    return load(spec, config, again);
   }
 }
 

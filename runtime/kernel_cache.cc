@@ -151,6 +151,12 @@ std::vector<CacheEntry> KernelCache::list() const {
   return entries;
 }
 
+void KernelCache::discard(const std::string& key) {
+  if (user_dir_.empty() || !is_cache_key(key)) return;
+  std::error_code ignored;  // what cannot be removed is compiled again by the next process too
+  fs::remove_all(entry_path(user_dir_, key), ignored);
+}
+
 std::int64_t KernelCache::clear() {
   if (user_dir_.empty()) return 0;
   std::vector<fs::path> doomed = entry_paths(user_dir_);

@@ -55,6 +55,9 @@ class KernelCache {
   /// Writes an entry; returns false (and logs why, once) if the disk refuses or there is none.
   bool store(const std::string& key, const CompiledKernel& kernel);
 
+  /// Removes one entry of the user's directory: intact, yet of no use (its image does not load here).
+  void discard(const std::string& key);
+
   // For `convoke cache`. @throws Error kCache if the directory cannot be read (that there is none
   // is an empty cache).
   /// The user's entries, broken ones too, by key; each is read and checked.

@@ -1,6 +1,6 @@
-// One interface before every kind of device: spec -> config -> emitted -> compiled -> loaded -> launch.
-// The tuner, the plan, the verifier and the command line speak only this; a second target adds an
-// implementation, not a second way.
+// One interface before every kind of device: spec -> config -> emitted -> compiled -> loaded ->
+// launch. The tuner, the plan, the verifier and the command line speak only this; a second target
+// adds an implementation, not a second way.
 #pragma once
 
 #include <cstdint>
@@ -18,19 +18,20 @@ namespace convoke {
 
 /// What the caches and reports say about a device.
 struct DeviceInfo {
-  std::string target;       ///< "cpu"
-  std::string model;        ///< "AMD EPYC 7B13"
-  std::string key;          ///< identifies samples that may be compared: model + isa + threads
-  std::string driver;       ///< driver or kernel release
-  std::string compiler;     ///< "LLVM 19.1.7"
-  std::string emitter;      ///< digest of the emitting sources
-  int threads = 1;          ///< workers (cpu)
-  double peak_gflops_f32 = 0;   ///< estimate used for fraction_of_limit
+  std::string target;          ///< "cpu"
+  std::string model;           ///< "AMD EPYC 7B13"
+  std::string key;             ///< identifies samples that may be compared: model + isa + threads
+  std::string driver;          ///< driver or kernel release
+  std::string compiler;        ///< "LLVM 19.1.7"
+  std::string emitter;         ///< digest of the emitting sources
+  int threads = 1;             ///< workers (cpu)
+  double peak_gflops_f32 = 0;  ///< estimate used for fraction_of_limit
 };
 
 enum class EmitFormat { kSource, kPtx, kCubin, kSass, kLl, kAsm };
 
-/// A kernel that is ready to run: the loaded code and everything launch needs. Immutable, thread-safe.
+/// A kernel that is ready to run: the loaded code and everything launch needs. Immutable,
+/// thread-safe.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -55,14 +56,18 @@ class Target {
   virtual KernelConfig default_config(const ConvSpec& spec) const = 0;
   /// Predicted microseconds of one launch; only the order of the values is promised.
   virtual double predict_us(const ConvSpec& spec, const KernelConfig& config) const = 0;
-  /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds. The first call
-  /// measures the memory's bandwidth (tens of milliseconds).
+  /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds. The first
+  /// call measures the memory's bandwidth (tens of milliseconds).
   virtual double limit_us(const ConvSpec& spec) const = 0;
-  /// What Kernel::workspace_bytes will say, without compiling: for spec.n images, or one if the batch is open.
-  virtual std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config, WeightForm form) const = 0;
+  /// What Kernel::workspace_bytes will say, without compiling: for spec.n images, or one if the
+  /// batch is open.
+  virtual std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config,
+                                       WeightForm form) const = 0;
 
-  /// Text of the kernel in one of the target's formats. @throws Error kUnsupported for another target's format.
-  virtual std::string emit(const ConvSpec& spec, const KernelConfig& config, EmitFormat format) const = 0;
+  /// Text of the kernel in one of the target's formats. @throws Error kUnsupported for another
+  /// target's format.
+  virtual std::string emit(const ConvSpec& spec, const KernelConfig& config,
+                           EmitFormat format) const = 0;
   virtual std::string cache_key(const ConvSpec& spec, const KernelConfig& config) const = 0;
   virtual CompiledKernel compile(const ConvSpec& spec, const KernelConfig& config) const = 0;
   virtual std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig& config,
@@ -80,12 +85,12 @@ class Target {
   virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
 };
 
-/// The CPU target. @throws Error kDevice if libconvoke_cpu.so is missing or does not fit (only when first needed: a
-/// kernel found in no cache).
+/// The CPU target. @throws Error kDevice if libconvoke_cpu.so is missing or does not fit (only when
+/// first needed: a kernel found in no cache).
 std::shared_ptr<Target> make_cpu_target(const DeviceOptions& options);
 
-/// Hook through which plan.cc asks for a tuned configuration without depending on autotune: returns the config's
-/// text or empty. Set once by the library's initialisation (autotune/choose_config.cc).
+/// Hook through which plan.cc asks for a tuned configuration without depending on autotune: returns
+/// the config's text or empty. Set once by the library's initialisation (autotune/register.cc).
 using ChooseConfigFn = std::string (*)(Target& target, const ConvSpec& spec);
 void set_choose_config(ChooseConfigFn fn);
 ChooseConfigFn choose_config_hook();

@@ -86,6 +86,9 @@ struct CONVOKE_API ConvSpec {
   /// Taps r with a valid input row at output row p: always one contiguous range (maybe empty).
   Range valid_r(std::int64_t p) const;
   Range valid_s(std::int64_t q) const;
+  /// Mean number of taps r (s) that are valid at an output row (column).
+  double mean_valid_r() const;
+  double mean_valid_s() const;
   /// Smallest range holding every tap that is valid at some output; taps outside it are dead.
   /// A tap inside may still be dead (large dilation): ask tap_r_live / tap_s_live.
   Range live_r() const;
