@@ -218,7 +218,7 @@ TEST_F(ProblemList, SkipsCommentsAndBlanksAndKeepsLines) {
 TEST_F(ProblemList, ErrorsNameFileAndLine) {
   EXPECT_EQ(error_of_list(write("ic3ih8oc4kh3\n\nic3ih8oc4kh3sh0\n")),
             path_ + ":3: sh is 0 but must be 1 to 2147483647");
-  EXPECT_EQ(error_of_list(write("# nothing\n")), path_ + ":1: the list holds no problem");
+  EXPECT_EQ(error_of_list(write("# nothing\n")), path_ + ": the list holds no problem");
   EXPECT_EQ(error_of_list("/nonexistent/list.txt"),
             "cannot read the problem list /nonexistent/list.txt: No such file or directory");
   EXPECT_EQ(error_of_list(testing::TempDir()),

@@ -1,0 +1,71 @@
+// Configurations: text and back, fields that a family does not read, and planning on problems at
+// the edge of what is legal, which may neither hang nor offer what its own parser refuses.
+#include "compiler/kernel_config.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "compiler/cpu_isa.h"
+#include "compiler/spec_text.h"
+#include "convoke/error.h"
+
+namespace convoke {
+namespace {
+
+std::string refusal(const std::string& config) {
+  try {
+    parse_config(config);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(KernelConfig, RefusesWordsThatAreWrongOrTwice) {
+  EXPECT_NE(refusal("gem,mr=6").find("unknown family"), std::string::npos);
+  EXPECT_NE(refusal("gemm,mr=six").find("integer from 0 to 64"), std::string::npos);
+  EXPECT_NE(refusal("gemm,mr=65").find("integer from 0 to 64"), std::string::npos);
+  EXPECT_NE(refusal("gemm,mr=6,mr=4").find("given twice"), std::string::npos);
+  EXPECT_NE(refusal("gemm,depth=1").find("unknown field"), std::string::npos);
+}
+
+TEST(KernelConfig, RefusesFieldsThatTheFamilyDoesNotRead) {
+  const ConvSpec spec = parse_problem("mb1ic4ih4oc6kh3ph1").spec;
+  CpuIsa isa;
+  isa.level = IsaLevel::kAvx2;
+  EXPECT_EQ(why_illegal(spec, parse_config("direct,nv=1"), isa), "");
+  for (const char* unused : {"kc=2", "unroll=2", "kb=1", "mr=4", "axis=n"})
+    EXPECT_NE(why_illegal(spec, parse_config(std::string("direct,nv=1,") + unused), isa), "")
+        << unused;
+}
+
+TEST(KernelConfig, PlanningHoldsOnHugeProblems) {
+  const char* problems[] = {
+      "mb1ic1ih20000000iw1oc1oh20000000ow1kh1kw1sw300000000",
+      "mb1ic1ih1iw2147483647oc1oh1kh1kw1",
+      "mb1ic8ih1iw4000oc8oh1kh1kw1000dw1",
+      "mb1ic8ih1iw100000000oc8oh1kh1kw20000000",
+      "mb1ic2ih4iw4oc16kh3kw3ph1000000pw1 dtype=bf16",
+      "mb1ic2147483647ih1iw1oc1oh1ow1kh1kw1sw2147483647",
+      "mb1ic1ih1oc2147483647oh1kh1",
+      "g96mb1ic96ih14oc96kh3ph1",
+      "mb8ic128ih28oc128kh3ph1",
+  };
+  for (const IsaLevel level : {IsaLevel::kSse2, IsaLevel::kAvx2, IsaLevel::kAmx}) {
+    CpuIsa isa;
+    isa.level = level;
+    for (const char* problem : problems) {
+      const ConvSpec spec = parse_problem(problem).spec;
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_EQ(why_illegal(spec, default_cpu_config(spec, isa, 2), isa), "") << problem;
+      for (const KernelConfig& config : enumerate_cpu_configs(spec, isa, 2))
+        EXPECT_EQ(parse_config(print_config(config)), config) << problem << print_config(config);
+      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+      EXPECT_LT(taken.count(), 10) << problem << " at " << to_string(level);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace convoke
