@@ -67,7 +67,7 @@ ProblemTensors::ProblemTensors(Target& target, const ConvSpec& spec, std::uint64
 std::function<void()> ProblemTensors::runner(std::shared_ptr<const Kernel> kernel) const {
   auto run = std::make_shared<Runner>(target_, std::move(kernel), batch_);
   const bool packs = run->packed.bytes() > 0;
-  if (packs) run->kernel->prepack(w_.data(), run->packed.data());
+  if (packs) run->kernel->prepack(w_.data(), run->packed.data(), nullptr);
   const DeviceBuffer& weights = packs ? run->packed : w_;
   run->args.x = {x_.data(), x_.bytes()};
   run->args.w = {weights.data(), weights.bytes()};

@@ -153,6 +153,8 @@ std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
 
 std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa) {
   if (std::string why = why_unsupported_cpu(spec, isa); !why.empty()) return why;
+  if (config.target != TargetKind::kCpu)
+    return fmt::format("{} is a configuration of another target", print_config(config));
   if (std::string why = why_unused(config.cpu); !why.empty()) return why;
   switch (config.cpu.family) {
     case CpuFamily::kGemm:

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "compiler/cpu_isa.h"
+#include "compiler/cuda_device.h"
 #include "convoke/conv_spec.h"
+#include "templates/conv_config.h"
 
 namespace convoke {
 
@@ -42,16 +44,38 @@ struct CpuConfig {
 /// Largest kc, rows and kb.
 inline constexpr int kMaxConfigField = 1 << 20;
 
+/// A CUDA kernel's tiles; templates/conv_config.h says what each is. Fields that a family does not
+/// use are zero here too.
+struct CudaConfig {
+  cuda::Family family = cuda::Family::kDirect;
+  cuda::PixelOrder order = cuda::PixelOrder::kImage;
+  cuda::SplitBy split_by = cuda::SplitBy::kWorkspace;
+  int bm = 0, bn = 0, bk = 0;  ///< block tile: pixels, filters, reduction
+  int wm = 0, wn = 0;          ///< warps along them
+  int stages = 0;
+  int split = 0;  ///< blocks that share a tile's reduction; 0 or 1 is one
+  bool operator==(const CudaConfig&) const = default;
+};
+
+enum class TargetKind { kCpu, kCuda };
+
+/// A configuration of one target's kernel; the other target's part stays as constructed.
 struct KernelConfig {
+  TargetKind target = TargetKind::kCpu;
   CpuConfig cpu;
+  CudaConfig cuda;
+  KernelConfig() = default;
+  KernelConfig(const CpuConfig& c) : target(TargetKind::kCpu), cpu(c) {}    // NOLINT: a config is one
+  KernelConfig(const CudaConfig& c) : target(TargetKind::kCuda), cuda(c) {}  // NOLINT: of the two
   bool operator==(const KernelConfig&) const = default;
 };
 
 const char* to_string(CpuFamily);  ///< "gemm", "direct", "depthwise", "amx"
 
-/// "cpu:gemm,axis=q,mr=6,nv=2,kc=64,rows=4,kb=0,unroll=4": fields that are zero are left out.
+/// "cpu:gemm,axis=q,mr=6,nv=2,kc=64,rows=4,kb=0,unroll=4",
+/// "cuda:mma,bm=128,bn=128,bk=64,wm=2,wn=2,stages=4": fields that are zero are left out.
 std::string print_config(const KernelConfig&);
-/// Inverse of print_config, any order of the fields, "cpu:" optional.
+/// Inverse of print_config, any order of the fields; without "cpu:" or "cuda:" it is of the CPU.
 /// @throws Error kUsage naming the word and its limit.
 KernelConfig parse_config(std::string_view);
 
@@ -69,5 +93,12 @@ std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuI
 
 /// A good config without any measurement; legal for every supported spec.
 KernelConfig default_cpu_config(const ConvSpec& spec, const CpuIsa& isa, int threads);
+
+/// The same three for CUDA.
+std::string why_unsupported_cuda(const ConvSpec& spec, const CudaDevice& device);
+std::string why_illegal_cuda(const ConvSpec& spec, const CudaConfig& config,
+                             const CudaDevice& device);
+std::vector<KernelConfig> enumerate_cuda_configs(const ConvSpec& spec, const CudaDevice& device);
+KernelConfig default_cuda_config(const ConvSpec& spec, const CudaDevice& device);
 
 }  // namespace convoke

@@ -25,7 +25,7 @@ class CpuKernel final : public Kernel {
   const std::vector<PlanStep>& steps(WeightForm form) const override;
   std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const override;
   std::int64_t packed_weight_bytes() const override { return packer_.bytes(); }
-  void prepack(const void* w, void* packed) const override;
+  void prepack(const void* w, void* packed, void* stream) const override;
   void launch(const LaunchArgs& args, WeightForm form) const override;
 
  private:

@@ -171,12 +171,16 @@ Plan::Plan(const Device& device, const ConvSpec& spec, const PlanOptions& option
   p.from_cache = source != CacheSource::kCompiled;
   p.operands = Epilogue::parse(spec.epilogue).operands();
   for (const EpilogueOperand& operand : p.operands) p.operand_names.push_back(operand.name);
-  p.x_align = static_cast<std::size_t>(size_of(spec.x_type));
-  p.y_align = static_cast<std::size_t>(size_of(spec.y_type));
-  p.w_align = static_cast<std::size_t>(size_of(spec.w_type));
-  p.x_image = static_cast<std::size_t>(spec.x_elements(1)) * p.x_align;
-  p.y_image = static_cast<std::size_t>(spec.y_elements(1)) * p.y_align;
-  p.w_plain = static_cast<std::size_t>(spec.w_elements()) * p.w_align;
+  const auto element_bytes = [](DataType type) { return static_cast<std::size_t>(size_of(type)); };
+  const auto alignment = [&](DataType type) {
+    return std::max(p.kernel->alignment(), element_bytes(type));
+  };
+  p.x_align = alignment(spec.x_type);
+  p.y_align = alignment(spec.y_type);
+  p.w_align = alignment(spec.w_type);
+  p.x_image = static_cast<std::size_t>(spec.x_elements(1)) * element_bytes(spec.x_type);
+  p.y_image = static_cast<std::size_t>(spec.y_elements(1)) * element_bytes(spec.y_type);
+  p.w_plain = static_cast<std::size_t>(spec.w_elements()) * element_bytes(spec.w_type);
   const bool packed = p.form == WeightForm::kPacked && p.kernel->packed_weight_bytes() > 0;
   p.w_bytes = packed ? static_cast<std::size_t>(p.kernel->packed_weight_bytes()) : p.w_plain;
   p.w_launch_align = packed ? kWideAlignment : p.w_align;
@@ -192,13 +196,16 @@ std::string Plan::config() const { return impl_->config; }
 const std::vector<PlanStep>& Plan::steps() const { return impl_->kernel->steps(impl_->form); }
 const std::vector<std::string>& Plan::operand_names() const { return impl_->operand_names; }
 std::int64_t Plan::packed_weight_bytes() const { return impl_->kernel->packed_weight_bytes(); }
+std::size_t Plan::alignment() const {
+  return std::max(impl_->x_align, impl_->y_align);
+}
 bool Plan::from_cache() const { return impl_->from_cache; }
 
 std::int64_t Plan::workspace_bytes(std::int64_t batch) const {
   return impl_->kernel->workspace_bytes(impl_->real_batch(batch), impl_->form);
 }
 
-void Plan::prepack(ConstBuffer w, Buffer packed) const {
+void Plan::prepack(ConstBuffer w, Buffer packed, void* stream) const {
   const Impl& p = *impl_;
   const auto bytes = static_cast<std::size_t>(p.kernel->packed_weight_bytes());
   if (bytes == 0)
@@ -208,7 +215,7 @@ void Plan::prepack(ConstBuffer w, Buffer packed) const {
   check_buffer("w", w.data, w.bytes, p.w_plain, p.w_align);
   check_buffer("the packed buffer", packed.data, packed.bytes, bytes, kWideAlignment);
   check_disjoint({"the packed buffer", packed.data, bytes}, {"w", w.data, p.w_plain});
-  p.kernel->prepack(w.data, packed.data);
+  p.kernel->prepack(w.data, packed.data, stream);
 }
 
 void Plan::launch(const LaunchArgs& args) const {

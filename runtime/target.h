@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/cuda_device.h"
 #include "compiler/kernel_config.h"
 #include "convoke/conv_spec.h"
 #include "convoke/convoke.hpp"
@@ -18,7 +19,7 @@ namespace convoke {
 
 /// What the caches and reports say about a device.
 struct DeviceInfo {
-  std::string target;          ///< "cpu"
+  std::string target;          ///< "cpu", "cuda:0"
   std::string model;           ///< "AMD EPYC 7B13"
   std::string key;             ///< identifies samples that may be compared: model + isa + threads
   std::string driver;          ///< driver or kernel release
@@ -30,6 +31,16 @@ struct DeviceInfo {
 
 enum class EmitFormat { kSource, kPtx, kCubin, kSass, kLl, kAsm };
 
+/// Work that is ready to be timed over and over on a device.
+class TimedCall {
+ public:
+  virtual ~TimedCall() = default;
+  /// Seconds that `repeats` calls take back to back, by the device's own clock.
+  virtual double seconds(std::int64_t repeats) = 0;
+};
+/// Enqueues one launch on a stream (null on the CPU, which runs it).
+using TimedLaunch = std::function<void(void* stream)>;
+
 /// A kernel that is ready to run: the loaded code and everything launch needs. Immutable,
 /// thread-safe.
 class Kernel {
@@ -38,8 +49,12 @@ class Kernel {
   virtual const std::vector<PlanStep>& steps(WeightForm form) const = 0;
   virtual std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const = 0;
   virtual std::int64_t packed_weight_bytes() const = 0;
-  virtual void prepack(const void* w, void* packed) const = 0;
-  /// Pointers are checked by the plan. `args.batch` is the real batch.
+  /// Alignment in bytes that launch needs of x, w, y and the tensor operands: that of their elements
+  /// (1: no more than that) or more.
+  virtual std::size_t alignment() const { return 1; }
+  virtual void prepack(const void* w, void* packed, void* stream) const = 0;
+  /// Pointers are checked by the plan. `args.batch` is the real batch. Enqueued on args.stream on a
+  /// GPU.
   virtual void launch(const LaunchArgs& args, WeightForm form) const noexcept(false) = 0;
 };
 
@@ -81,13 +96,40 @@ class Target {
   /// Device memory for tuner and verifier (plain host memory on the CPU), 64-byte aligned at least.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void deallocate(void* pointer) = 0;
+  /// Both wait for the device, and for what was launched on any stream before.
   virtual void copy_in(void* device, const void* host, std::size_t bytes) = 0;
   virtual void copy_out(void* host, const void* device, std::size_t bytes) = 0;
+
+  /// Makes launches ready for timing. Several do the same work on buffers of their own and run in
+  /// turn, so that a cache as large as cache_bytes() finds nothing of one in the next.
+  /// The default runs them on this thread, against the host's clock.
+  virtual std::unique_ptr<TimedCall> prepare_timing(std::vector<TimedLaunch> launches);
+  /// Bytes of the last cache that measurements rotate past; 0: measure warm only.
+  virtual std::int64_t cache_bytes() const { return 0; }
+  /// Threads that may build kernels while others are timed; 0: that would disturb the timing.
+  virtual int build_threads() const { return 0; }
+
+  /// The sums of a forward convolution before the epilogue, in f64, by a naive kernel of the device
+  /// that shares nothing with the emitted ones; all host memory: x of `batch` images, w, and
+  /// y_elements(batch) sums in y's layout. False if the target has none: the host computes it then.
+  virtual bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x,
+                              const void* w, double* sums) {
+    static_cast<void>(spec), static_cast<void>(batch), static_cast<void>(x);
+    static_cast<void>(w), static_cast<void>(sums);
+    return false;
+  }
 };
 
 /// The CPU target. @throws Error kDevice if libconvoke_cpu.so is missing or does not fit (only when
 /// first needed: a kernel found in no cache).
 std::shared_ptr<Target> make_cpu_target(const DeviceOptions& options);
+
+/// The CUDA target of GPU `ordinal`. @throws Error kDevice with what is missing: driver, GPU, a
+/// driver that is too old, an ordinal that does not exist. NVRTC is asked for when first needed.
+std::shared_ptr<Target> make_cuda_target(int ordinal);
+/// A target that emits and compiles for an architecture but cannot allocate, load or launch
+/// (kDevice): for `emit` and `compile` on a machine without a GPU.
+std::shared_ptr<Target> make_cuda_compiler(const CudaDevice& device);
 
 /// Hook through which plan.cc asks for a tuned configuration without depending on autotune: returns
 /// the config's text or empty. Set once by the library's initialisation (autotune/register.cc).

@@ -23,7 +23,7 @@ class FakeKernel final : public Kernel {
     return mr_ * 64 + (form == WeightForm::kPlain ? kPackedBytes : 0);
   }
   std::int64_t packed_weight_bytes() const override { return kPackedBytes; }
-  void prepack(const void*, void* packed) const override {
+  void prepack(const void*, void* packed, void*) const override {
     std::memset(packed, 0x22, kPackedBytes);
   }
   void launch(const LaunchArgs& args, WeightForm form) const override {

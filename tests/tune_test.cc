@@ -35,7 +35,7 @@ struct FakeKernel final : Kernel {
   const std::vector<PlanStep>& steps(WeightForm) const override { return no_steps; }
   std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
   std::int64_t packed_weight_bytes() const override { return 0; }
-  void prepack(const void*, void*) const override {}
+  void prepack(const void*, void*, void*) const override {}
   void launch(const LaunchArgs& args, WeightForm) const override {
     const auto end = Clock::now() + std::chrono::duration<double, std::micro>(behaviour.us);
     if (behaviour.launch_fails) throw Error(ErrorCode::kDevice, "the launch failed");

@@ -53,7 +53,7 @@ struct FaultyKernel final : Kernel {
   std::int64_t packed_weight_bytes() const override {
     return spec.w_elements() * size_of(spec.w_type);
   }
-  void prepack(const void* w, void* packed) const override {
+  void prepack(const void* w, void* packed, void*) const override {
     std::memcpy(packed, w, packed_weight_bytes());
     if (fault == Fault::kPackedOverrun) static_cast<char*>(packed)[packed_weight_bytes()] = 1;
   }

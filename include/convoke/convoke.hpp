@@ -54,7 +54,8 @@ struct DeviceOptions {
 /// A place where convolutions run. Cheap to copy: copies share one target and its loaded kernels.
 class CONVOKE_API Device {
  public:
-  /// `target`: "auto" (the best there is), "cpu". @throws Error kUsage (unknown name), kDevice.
+  /// `target`: "cpu", "cuda" or "cuda:N" (GPU N), "auto": cuda:0 if there is a GPU that works, else
+  /// cpu. @throws Error kUsage (unknown name), kDevice (no driver, no such GPU).
   static Device open(std::string_view target = "auto", const DeviceOptions& options = {});
   std::string name() const;                    ///< target, e.g. "cpu"
   std::string description() const;             ///< processor, instruction set, threads
@@ -99,8 +100,9 @@ struct Buffer {
 };
 
 /// Operands of a launch. Tensors are dense, in the spec's layouts; x, w, y and tensor operands must
-/// be aligned to their element, a packed weight buffer and the workspace to 64 bytes. y and the
-/// workspace may not overlap anything else.
+/// be aligned to their element on the CPU and to Plan::alignment() on a GPU, a packed weight buffer
+/// and the workspace to 64 bytes. y and the workspace may not overlap anything else. On a GPU all
+/// point to memory that it can read.
 struct LaunchArgs {
   ConstBuffer x;
   ConstBuffer w;  ///< plain or packed, as PlanOptions::weights says
@@ -109,6 +111,8 @@ struct LaunchArgs {
   std::size_t operand_count = 0;
   Buffer workspace;        ///< at least workspace_bytes(batch)
   std::int64_t batch = 0;  ///< images of this launch if the spec's batch is open; else 0 or n
+  void* stream = nullptr;  ///< CUDA: the CUstream (cudaStream_t) to enqueue on; null is the default
+                           ///< stream. Not used on the CPU
 };
 
 class CONVOKE_API Plan {
@@ -128,12 +132,15 @@ class CONVOKE_API Plan {
   std::int64_t workspace_bytes(std::int64_t batch = 0) const;
   /// 0 if this configuration reads plain weights: launch() then takes those in either form.
   std::int64_t packed_weight_bytes() const;
+  /// Bytes to which x, w, y and tensor operands must be aligned.
+  std::size_t alignment() const;
   bool from_cache() const;  ///< the kernel came from memory or disk, nothing was compiled
 
   /// Packs plain weights into a buffer of packed_weight_bytes(), aligned to 64. @throws Error
   /// kUsage
-  void prepack(ConstBuffer w, Buffer packed) const;
-  /// Runs all steps; returns when y is complete (CPU).
+  void prepack(ConstBuffer w, Buffer packed, void* stream = nullptr) const;
+  /// Runs all steps; returns when y is complete (CPU) or when all is enqueued on the stream (CUDA:
+  /// allocates and waits for nothing, so that a stream may be capturing).
   /// @throws Error kUsage before anything is written: null, misaligned or too small buffers, wrong
   /// batch.
   void launch(const LaunchArgs& args) const;
