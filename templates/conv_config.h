@@ -1,105 +1,37 @@
-// What a CUDA kernel is specialised by: one constexpr struct, compiled by g++ on the host and by
-// NVRTC on the device. Shared-memory size, grid and legality are constexpr functions of it that both
-// sides call, so that nothing is computed twice. Everything about the problem is a constant but the
-// batch: no kernel needs it but for its last rows, so one image serves every batch, and what is
-// verified at a few images is the very code that runs at many. No standard header: NVRTC has none.
+// Launch shape, shared memory and workspace of a configuration, whatever its family: constexpr
+// functions that the host calls to launch and the device to check itself, so that nothing is
+// computed twice. The families' own parts are in *_config.h.
 #pragma once
+
+#include "templates/conv_types.h"
+#include "templates/gemm_config.h"
 
 namespace convoke::cuda {
 
-enum class Type : int { kF32, kTf32, kF16, kBf16 };
-enum class Layout : int { kNhwc, kNchw };
-
-/// The kernel families.
-///  kMma        implicit GEMM on mma.sync (f16, bf16, tf32), sm_80 and later
-///  kFma        implicit GEMM on the FMA units (f32), sm_80 and later
-///  kDirect     a few outputs a thread, no shared memory: every valid spec, sm_75 and later
-///  kDepthwise  one or few input channels a group: bandwidth-bound, sm_75 and later
-///  kReference  one output a thread in f64, written for the eye: what the others are checked against
-enum class Family : int { kMma, kFma, kDirect, kDepthwise, kReference };
-
-/// The order of the output pixels along M.
-///  kImage  q fastest, then p, then n: a tile is a strip of an image
-///  kBatch  n fastest, one output position a tile: all rows of a tile see the same taps, so taps that
-///          are dead at that position cost nothing (images of a few pixels)
-enum class PixelOrder : int { kImage, kBatch };
-
-/// Who adds up the partial sums of a split reduction, always in the order of the splits.
-///  kWorkspace  a second kernel, from f32 partial sums in the workspace
-///  kCluster    the blocks of a cluster through distributed shared memory, sm_90 and later
-enum class SplitBy : int { kWorkspace, kCluster };
-
-struct ConvConfig {
-  Family family = Family::kDirect;
-  Type x_type = Type::kF32, y_type = Type::kF32;  ///< the weights have x's type
-  Layout x_layout = Layout::kNhwc, y_layout = Layout::kNhwc;  ///< the weights follow x_layout
-  long long c = 1, h = 1, w = 1;  ///< all groups
-  long long k = 1, r = 1, s = 1, p = 1, q = 1;
-  long long groups = 1;
-  long long stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
-  long long pad_h = 0, pad_w = 0;
-  int operands = 0;                   ///< of the epilogue
-  unsigned per_channel_operands = 0;  ///< bit i: operand i is f32[k], else a tensor like y
-  // Tiles; a family says in its .cuh which it reads, the others are zero.
-  int block_m = 0, block_n = 0, block_k = 0;  ///< pixels, filters, reduction of a block's tile
-  int warps_m = 0, warps_n = 0;               ///< warps of a block along M and N
-  int stages = 0;                             ///< of the shared-memory ring
-  int split_k = 1;                            ///< blocks that share one tile's reduction
-  SplitBy split_by = SplitBy::kWorkspace;
-  PixelOrder order = PixelOrder::kImage;
-};
-
-/// The one argument of every kernel: `extern "C" __global__ void convoke_kernel(ConvArgs)`, and, of
-/// a kernel whose reduction is split over the workspace, `convoke_reduce(ConvArgs)` after it.
-inline constexpr int kMaxOperands = 8;
-struct ConvArgs {
-  const void* x;
-  const void* w;
-  void* y;
-  void* workspace;                     ///< f32 partial sums; null unless workspace_bytes() > 0
-  const void* operands[kMaxOperands];  ///< of the epilogue, in its order
-  long long n;                         ///< images
-};
-
-struct Dim3 {
-  unsigned x = 1, y = 1, z = 1;
-};
-
-constexpr long long ceil_div(long long a, long long b) { return (a + b - 1) / b; }
-constexpr int size_of(Type t) { return t == Type::kF16 || t == Type::kBf16 ? 2 : 4; }
-constexpr bool is_gemm(Family f) { return f == Family::kMma || f == Family::kFma; }
-
-/// A range of taps of a filter axis that are valid at output `o`; begin may exceed end: none.
-struct TapRange {
-  long long begin, end;
-};
-constexpr TapRange valid_taps(long long o, long long stride, long long pad, long long dilation,
-                              long long taps, long long size) {
-  const long long first = o * stride - pad;  // input coordinate of tap 0
-  const long long begin = first >= 0 ? 0 : ceil_div(-first, dilation);
-  const long long end = first >= size ? 0 : ceil_div(size - first, dilation);
-  return {begin < taps ? begin : taps, end < taps ? end : taps};
+constexpr int threads(const ConvConfig& c) { return gemm_threads(c); }
+constexpr long long shared_bytes(const ConvConfig& c) {
+  return is_gemm(c.family) ? gemm_shared_bytes(c) : 0;
 }
-/// Whether a tap of an axis meets valid input at any output.
-constexpr bool tap_is_live(long long tap, long long outputs, long long stride, long long pad,
-                           long long dilation, long long size) {
-  // Input coordinates of the tap are t, t + stride, ..: the first that is not negative decides.
-  const long long t = tap * dilation - pad;
-  const long long o = t >= 0 ? 0 : ceil_div(-t, stride);
-  return o < outputs && t + o * stride < size;
+/// Blocks for n images, all in x.
+constexpr Dim3 grid(const ConvConfig& c, long long n) {
+  return {static_cast<unsigned>(gemm_blocks(c, n)), 1, 1};
 }
-constexpr long long live_taps(long long taps, long long outputs, long long stride, long long pad,
-                              long long dilation, long long size) {
-  long long n = 0;
-  for (long long i = 0; i < taps; ++i)
-    n += tap_is_live(i, outputs, stride, pad, dilation, size) ? 1 : 0;
-  return n;
+/// Blocks of a cluster; 1 where there are none.
+constexpr Dim3 cluster(const ConvConfig& c) {
+  return {c.split_k > 1 && c.split_by == SplitBy::kCluster ? static_cast<unsigned>(c.split_k) : 1,
+          1, 1};
 }
-constexpr long long live_r(const ConvConfig& c) {
-  return live_taps(c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h);
+constexpr long long workspace_bytes(const ConvConfig& c, long long n) {
+  return is_gemm(c.family) ? gemm_workspace_bytes(c, n) : 0;
 }
-constexpr long long live_s(const ConvConfig& c) {
-  return live_taps(c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w);
+/// Whether `convoke_reduce` follows `convoke_kernel`.
+constexpr bool has_reduce(const ConvConfig& c) { return workspace_bytes(c, 1) > 0; }
+constexpr int reduce_threads(const ConvConfig&) { return kReduceThreads; }
+constexpr Dim3 reduce_grid(const ConvConfig& c, long long n) {
+  const long long work = n * c.p * c.q * (c.k / reduce_width(c));
+  return {static_cast<unsigned>(ceil_div(work, kReduceThreads)), 1, 1};
 }
+/// Bytes to which x, w, y and tensor operands must be aligned; 1: to their elements.
+constexpr int alignment(const ConvConfig& c) { return is_gemm(c.family) ? kChunkBytes : 1; }
 
 }  // namespace convoke::cuda

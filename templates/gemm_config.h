@@ -1,0 +1,158 @@
+// The GEMM families (kMma, kFma): how M, N and K of the implicit GEMM are cut and what a block needs.
+//  M  output pixels: m = (n * P + p) * Q + q, or the images at one output position (kBatch)
+//  N  filters of a group
+//  K  live taps by channels of a group: channels fastest in nhwc, taps fastest in nchw (as the
+//     weights lie)
+// A tile of A or B is rows of block_k elements in shared memory, cut into 16-byte chunks that are
+// XOR-swizzled by their row. Where rows of the tensors are aligned to 4 bytes or more, cp.async
+// copies them; else (odd channels of a 2-byte type, nchw) elements go through registers.
+#pragma once
+
+#include "templates/conv_types.h"
+
+namespace convoke::cuda {
+
+constexpr int kChunkBytes = 16;  ///< what ldmatrix and the widest cp.async move at once
+constexpr int kStagingPad = 4;   ///< floats after each staged row, so that rows start in other banks
+constexpr int kStripRows = 16;   ///< rows of a warp's tile that are staged for the store at a time
+
+constexpr int kMaxGemmTaps = 1024;  ///< of a filter's axis; also bounds constexpr loops over taps
+
+constexpr long long c_per_group(const ConvConfig& c) { return c.c / c.groups; }
+constexpr long long k_per_group(const ConvConfig& c) { return c.k / c.groups; }
+constexpr int gemm_threads(const ConvConfig& c) { return c.warps_m * c.warps_n * 32; }
+/// Threads of a warp along M and N of its tile, on the FMA units.
+constexpr int kFmaLanesM = 4, kFmaLanesN = 8;
+constexpr int warp_tile_m(const ConvConfig& c) { return c.block_m / c.warps_m; }
+constexpr int warp_tile_n(const ConvConfig& c) { return c.block_n / c.warps_n; }
+
+/// Bytes that one copy into shared memory moves: 16, 8 or 4 by cp.async; 0 where only single
+/// elements are aligned.
+constexpr int gemm_copy_bytes(const ConvConfig& c) {
+  if (c.x_layout == Layout::kNchw) return 0;
+  const long long row = c_per_group(c) * size_of(c.x_type);
+  return row % 16 == 0 ? 16 : row % 8 == 0 ? 8 : row % 4 == 0 ? 4 : 0;
+}
+/// Copies (or register-staged chunks) that make one row of a tile.
+constexpr int gemm_row_copies(const ConvConfig& c) {
+  const int bytes = gemm_copy_bytes(c);
+  return c.block_k * size_of(c.x_type) / (bytes == 0 ? kChunkBytes : bytes);
+}
+/// The most rows of a tile of `rows` that one thread loads.
+constexpr int gemm_thread_rows(const ConvConfig& c, int rows) {
+  return static_cast<int>(ceil_div(static_cast<long long>(rows) * gemm_row_copies(c),
+                                   gemm_threads(c)));
+}
+
+/// Taps between the first and the last that meet valid input somewhere. (A tap between them may
+/// still be dead, with large dilations; its loads are all masked.)
+struct TapSpan {
+  long long begin = 0, end = 0;
+  constexpr long long size() const { return end - begin; }
+};
+constexpr TapSpan tap_span(long long taps, long long outputs, long long stride, long long pad,
+                           long long dilation, long long size) {
+  TapSpan span;
+  for (long long i = 0; i < taps; ++i) {
+    if (!tap_is_live(i, outputs, stride, pad, dilation, size)) continue;
+    if (span.end == 0) span.begin = i;
+    span.end = i + 1;
+  }
+  return span;
+}
+constexpr TapSpan span_r(const ConvConfig& c) {
+  return tap_span(c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h);
+}
+constexpr TapSpan span_s(const ConvConfig& c) {
+  return tap_span(c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w);
+}
+/// Length of the reduction (of an output position with all taps valid, if kBatch).
+constexpr long long gemm_k(const ConvConfig& c) {
+  return span_r(c).size() * span_s(c).size() * c_per_group(c);
+}
+
+constexpr long long tile_bytes(const ConvConfig& c) {
+  return static_cast<long long>(c.block_m + c.block_n) * c.block_k * size_of(c.x_type);
+}
+constexpr long long staging_bytes(const ConvConfig& c) {
+  const long long row = (warp_tile_n(c) + kStagingPad) * 4;
+  return c.split_k > 1 && c.split_by == SplitBy::kCluster
+             ? row * c.warps_n * c.block_m              // the whole tile, for the other blocks
+             : row * c.warps_n * c.warps_m * kStripRows;  // a strip of each warp
+}
+constexpr long long gemm_shared_bytes(const ConvConfig& c) {
+  const long long ring = tile_bytes(c) * c.stages, staging = staging_bytes(c);
+  return ring > staging ? ring : staging;
+}
+
+/// Tiles of the pixels of n images.
+constexpr long long gemm_tiles_m(const ConvConfig& c, long long n) {
+  return c.order == PixelOrder::kBatch ? c.p * c.q * ceil_div(n, c.block_m)
+                                       : ceil_div(n * c.p * c.q, c.block_m);
+}
+constexpr long long gemm_tiles_n(const ConvConfig& c) {
+  return ceil_div(k_per_group(c), c.block_n);
+}
+/// Blocks in x: splits fastest (a cluster is consecutive blocks), then tiles of filters (which share
+/// their pixels in L2), groups, tiles of pixels.
+constexpr long long gemm_blocks(const ConvConfig& c, long long n) {
+  return gemm_tiles_m(c, n) * c.groups * gemm_tiles_n(c) * c.split_k;
+}
+
+/// f32 partial sums of a split over the workspace: [split][pixel][filter].
+constexpr long long gemm_workspace_bytes(const ConvConfig& c, long long n) {
+  return c.split_k > 1 && c.split_by == SplitBy::kWorkspace
+             ? c.split_k * n * c.p * c.q * c.k * 4
+             : 0;
+}
+/// Filters that one thread of the reduction adds up: 16 bytes of partial sums where k allows it.
+constexpr int reduce_width(const ConvConfig& c) { return c.k % 4 == 0 ? 4 : 1; }
+constexpr int kReduceThreads = 256;
+
+/// Why the GEMM families cannot run this, or null. `shared` is the most that a block can have.
+constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long long shared) {
+  const bool mma = c.family == Family::kMma;
+  if (capability < 80) return "it needs compute capability 8.0 or later (cp.async)";
+  if (mma && c.x_type == Type::kF32) return "mma multiplies f16, bf16 and tf32; fma is for f32";
+  if (!mma && c.x_type != Type::kF32) return "fma multiplies f32; mma is for f16, bf16 and tf32";
+  if (c.block_m < 16 || c.block_m > 256) return "bm must be 16 to 256";
+  if (c.block_n < 8 || c.block_n > 256) return "bn must be 8 to 256";
+  if (c.warps_m < 1 || c.warps_n < 1 || c.warps_m * c.warps_n > 16)
+    return "wm and wn must be at least 1, and at most 16 together";
+  if (c.block_m % c.warps_m != 0 || c.block_n % c.warps_n != 0)
+    return "bm must be a multiple of wm, and bn of wn";
+  if (warp_tile_m(c) % 16 != 0) return "bm / wm must be a multiple of 16";
+  if (mma && warp_tile_n(c) % 16 != 0 && warp_tile_n(c) != 8)
+    return "bn / wn must be 8 or a multiple of 16";
+  if (!mma && warp_tile_n(c) % kFmaLanesN != 0) return "bn / wn must be a multiple of 8";
+  if (warp_tile_m(c) * warp_tile_n(c) > 128 * 32)
+    return "a warp's tile must not exceed 4096 outputs (128 registers a thread)";
+  const int row_bytes = c.block_k * size_of(c.x_type);
+  if (row_bytes != 64 && row_bytes != 128)
+    return "bk must be 32 or 64 elements of 2 bytes, 16 or 32 of 4";
+  if (c.stages < 2 || c.stages > 6) return "stages must be 2 to 6";
+  if (gemm_threads(c) % gemm_row_copies(c) != 0)
+    return "the threads must be a multiple of the copies in a tile's row: more warps or a smaller bk";
+  if (gemm_thread_rows(c, c.block_m) > 16 || gemm_thread_rows(c, c.block_n) > 16)
+    return "a thread would load more than 16 rows of a tile: more warps or a smaller bk or tile";
+  if (c.split_k < 1 || c.split_k > 64) return "split must be 1 to 64";
+  if (c.split_k > 1 && c.split_by == SplitBy::kCluster) {
+    if (capability < 90) return "a split by cluster needs compute capability 9.0 or later";
+    if (c.split_k > 8) return "a split by cluster is 8 at most";
+  }
+  if (c.order == PixelOrder::kBatch) {
+    if (c.x_layout != Layout::kNhwc) return "order=batch needs nhwc images";
+    if (gemm_copy_bytes(c) == 0 || c_per_group(c) % c.block_k != 0)
+      return "order=batch needs channels of a group in multiples of bk";
+  }
+  if (c.r > kMaxGemmTaps || c.s > kMaxGemmTaps)
+    return "filters of more than 1024 rows or columns are for the direct family";
+  if (c.p > (1LL << 30) / c.q || c.h > (1LL << 30) || c.w > (1LL << 30))
+    return "images of more than 2^30 pixels are for the direct family";
+  if (c_per_group(c) > (1LL << 30) / (c.r * c.s) || c.k > (1LL << 30))
+    return "reductions or filters beyond 2^30 are for the direct family";
+  if (gemm_shared_bytes(c) > shared) return "its ring of stages exceeds a block's shared memory";
+  return nullptr;
+}
+
+}  // namespace convoke::cuda
