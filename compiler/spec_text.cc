@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <span>
 
 #include "compiler/descriptor.h"
 #include "compiler/epilogue.h"
@@ -37,20 +38,19 @@ std::vector<std::string_view> split(std::string_view text) {
   return words;
 }
 
-std::map<std::string_view, std::string_view> read_words(
-    const std::vector<std::string_view>& words) {
+std::map<std::string_view, std::string_view> read_words(std::span<const std::string_view> words) {
   std::map<std::string_view, std::string_view> values;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    const std::size_t equals = words[i].find('=');
-    const std::string_view key = words[i].substr(0, equals);
+  for (const std::string_view word : words) {
+    const std::size_t equals = word.find('=');
+    const std::string_view key = word.substr(0, equals);
     const bool known = std::find(std::begin(kKeys), std::end(kKeys), key) != std::end(kKeys);
     if (equals == std::string_view::npos || !known) {
       fail(
           fmt::format("cannot read \"{}\": after the descriptor come key=value words without "
                       "blanks, the key being one of {}",
-                      words[i], fmt::join(kKeys, ", ")));
+                      word, fmt::join(kKeys, ", ")));
     }
-    if (!values.emplace(key, words[i].substr(equals + 1)).second) {
+    if (!values.emplace(key, word.substr(equals + 1)).second) {
       fail(fmt::format("{}= is given twice", key));
     }
   }
@@ -123,10 +123,17 @@ Problem parse_problem(std::string_view text) {
     problem = parse_miopen(words);
   } else {
     parse_descriptor(words[0], problem);
-    apply_words(read_words(words), problem.spec);
+    apply_words(read_words(std::span(words).subspan(1)), problem.spec);
   }
   problem.spec.validate();
   return problem;
+}
+
+ConvSpec override_spec(const ConvSpec& spec, std::string_view words) {
+  ConvSpec result = spec;
+  apply_words(read_words(split(words)), result);
+  result.validate();
+  return result;
 }
 
 std::string print_spec(const ConvSpec& spec) { return print_descriptor(spec) + print_words(spec); }

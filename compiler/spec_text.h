@@ -26,6 +26,10 @@ struct Problem {
 /// @throws Error kUsage (malformed; names the word) or what ConvSpec::validate throws.
 Problem parse_problem(std::string_view text);
 
+/// `spec` with the key=value words of `words` (separated by blanks) in place of what it says, the
+/// rest as it was: "dtype=f16 batch=128". @throws as parse_problem.
+ConvSpec override_spec(const ConvSpec& spec, std::string_view words);
+
 /// Canonical text of the spec alone: descriptor + the words that differ from their defaults
 /// (pass=fprop, dtype=f32, layout=nhwc). The descriptor holds nothing that follows from the rest of
 /// it, but always says mb, whose default of 2 surprises readers. Types print as dtype=T when they

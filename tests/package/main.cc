@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+extern "C" int c_host_works(void);
+
 namespace {
 
 int fail(const char* what) {
@@ -52,6 +54,7 @@ int main() {
   if (convoke::to_string(convoke::parse_spec("mb1ic2ih4oc8oh4kh1")).empty())
     return fail("spec text");
   if (!error_is_caught()) return fail("an Error did not arrive as itself");
+  if (c_host_works() == 0) return fail("the C ABI");
   if (!plan_runs()) return fail("wrong result");
   std::puts("package test: passed");
   return 0;
