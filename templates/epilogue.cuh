@@ -19,7 +19,7 @@
 // of the launch, so that a value needed for several pixels is loaded once.
 #pragma once
 
-#include "templates/conv_config.h"
+#include "templates/conv_types.h"
 #include "templates/types.cuh"
 
 namespace convoke::cuda {
@@ -41,8 +41,7 @@ __device__ __forceinline__ float finish(const ConvArgs& args, float acc, long lo
 }
 
 /// The same for kCount filters from `k` on that lie side by side in y from `y_index` on (nhwc), in
-/// place. `kAligned`: 16 bytes divide the address of y_index, so that tensor operands are loaded by
-/// vectors; else one by one, and only the first `valid` filters exist.
+/// place. `kAligned` and `valid` as in load_row(), for y_index in the tensor operands.
 template <ConvConfig kCfg, typename Epilogue, bool kAligned, int kCount>
 __device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kCount], long long k,
                                            long long y_index, int valid = kCount) {

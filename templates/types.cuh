@@ -1,50 +1,64 @@
 // The element types as a kernel sees them: stored as words, computed in f32. Loads go through the
-// read-only path: what a kernel reads is never written while it runs. Vectors are 16 bytes of
-// memory, four words. tf32 is f32 in memory; whoever multiplies it rounds it first
-// (multiplicand()).
+// read-only path: what a kernel reads is never written while it runs. Rows of elements move in
+// pieces of up to 16 bytes where their alignment is known. tf32 is f32 in memory; whoever
+// multiplies it rounds it first (multiplicand()).
 #pragma once
 
-#include "templates/conv_config.h"
+#include "templates/conv_types.h"
 #include "templates/ptx/convert.cuh"
 
 namespace convoke::cuda {
 
-/// 16 bytes, moved by one instruction where the address is aligned.
-struct alignas(16) Vector {
-  unsigned word[4];
+/// A piece of memory that one instruction moves: 2, 4, 8 or 16 bytes, at a multiple of its size. A
+/// piece of 2 bytes is the low half of its word.
+template <int kBytes>
+struct Piece {
+  static_assert(kBytes == 2 || kBytes == 4 || kBytes == 8 || kBytes == 16,
+                "one load or store moves 2, 4, 8 or 16 bytes");
+  unsigned word[kBytes < 4 ? 1 : kBytes / 4];
 };
+using Vector = Piece<16>;
 
-__device__ __forceinline__ Vector load_vector(const void* from) {
-  const uint4 v = __ldg(static_cast<const uint4*>(from));
-  return {v.x, v.y, v.z, v.w};
+template <int kBytes>
+__device__ __forceinline__ Piece<kBytes> load_piece(const void* from) {
+  if constexpr (kBytes == 2) {
+    return {__ldg(static_cast<const unsigned short*>(from))};
+  } else if constexpr (kBytes == 4) {
+    return {__ldg(static_cast<const unsigned*>(from))};
+  } else if constexpr (kBytes == 8) {
+    const uint2 v = __ldg(static_cast<const uint2*>(from));
+    return {v.x, v.y};
+  } else {
+    const uint4 v = __ldg(static_cast<const uint4*>(from));
+    return {v.x, v.y, v.z, v.w};
+  }
 }
-__device__ __forceinline__ void store_vector(void* to, const Vector& v) {
-  *static_cast<uint4*>(to) = uint4{v.word[0], v.word[1], v.word[2], v.word[3]};
+template <int kBytes>
+__device__ __forceinline__ void store_piece(void* to, const Piece<kBytes>& piece) {
+  const unsigned* word = piece.word;
+  if constexpr (kBytes == 2)
+    *static_cast<unsigned short*>(to) = static_cast<unsigned short>(word[0]);
+  else if constexpr (kBytes == 4)
+    *static_cast<unsigned*>(to) = word[0];
+  else if constexpr (kBytes == 8)
+    *static_cast<uint2*>(to) = uint2{word[0], word[1]};
+  else
+    *static_cast<uint4*>(to) = uint4{word[0], word[1], word[2], word[3]};
 }
+__device__ __forceinline__ Vector load_vector(const void* from) { return load_piece<16>(from); }
+__device__ __forceinline__ void store_vector(void* to, const Vector& v) { store_piece(to, v); }
 
-/// The 4-byte types.
+/// One element in memory, and conversions. The 2-byte types also convert two at a time, `lo` nearer
+/// the start of memory. Narrowing rounds to nearest even.
 template <Type kType>
 struct Element {
   using Storage = float;
-  static constexpr int kPerVector = 4;
-
   static __device__ __forceinline__ float widen(Storage stored) { return stored; }
   static __device__ __forceinline__ Storage narrow(float value) { return value; }
-  static __device__ __forceinline__ void widen(const Vector& v, float (&values)[kPerVector]) {
-#pragma unroll
-    for (int i = 0; i < kPerVector; ++i) values[i] = __uint_as_float(v.word[i]);
-  }
-  static __device__ __forceinline__ Vector narrow(const float (&values)[kPerVector]) {
-    return {__float_as_uint(values[0]), __float_as_uint(values[1]), __float_as_uint(values[2]),
-            __float_as_uint(values[3])};
-  }
 };
-
 template <>
 struct Element<Type::kF16> {
   using Storage = unsigned short;
-  static constexpr int kPerVector = 8;
-
   static __device__ __forceinline__ float widen(Storage stored) {
     return ptx::float_of_f16(stored);
   }
@@ -52,24 +66,10 @@ struct Element<Type::kF16> {
   static __device__ __forceinline__ unsigned narrow(float lo, float hi) {
     return ptx::f16x2_of(lo, hi);
   }
-  static __device__ __forceinline__ void widen(const Vector& v, float (&values)[kPerVector]) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      values[2 * i] = widen(static_cast<Storage>(v.word[i]));
-      values[2 * i + 1] = widen(static_cast<Storage>(v.word[i] >> 16));
-    }
-  }
-  static __device__ __forceinline__ Vector narrow(const float (&values)[kPerVector]) {
-    return {narrow(values[0], values[1]), narrow(values[2], values[3]),
-            narrow(values[4], values[5]), narrow(values[6], values[7])};
-  }
 };
-
 template <>
 struct Element<Type::kBf16> {
   using Storage = unsigned short;
-  static constexpr int kPerVector = 8;
-
   static __device__ __forceinline__ float widen(Storage stored) {
     return __uint_as_float(static_cast<unsigned>(stored) << 16);
   }
@@ -77,18 +77,37 @@ struct Element<Type::kBf16> {
   static __device__ __forceinline__ unsigned narrow(float lo, float hi) {
     return ptx::bf16x2_of(lo, hi);
   }
-  static __device__ __forceinline__ void widen(const Vector& v, float (&values)[kPerVector]) {
+};
+
+/// Elements that 16 bytes hold.
+template <Type kType>
+inline constexpr int kPerVector = 16 / size_of(kType);
+
+/// Element `i` of a piece, widened.
+template <Type kType, int kBytes>
+__device__ __forceinline__ float element(const Piece<kBytes>& piece, int i) {
+  if constexpr (size_of(kType) == 4)
+    return __uint_as_float(piece.word[i]);
+  else
+    return Element<kType>::widen(static_cast<unsigned short>(piece.word[i / 2] >> i % 2 * 16));
+}
+/// A piece of elements values[0], values[1], ..
+template <Type kType, int kBytes>
+__device__ __forceinline__ Piece<kBytes> narrow_piece(const float* values) {
+  Piece<kBytes> piece;
+  if constexpr (kBytes == 2) {
+    piece.word[0] = Element<kType>::narrow(values[0]);
+  } else {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      values[2 * i] = __uint_as_float(v.word[i] << 16);
-      values[2 * i + 1] = __uint_as_float(v.word[i] & 0xffff0000);
+    for (int i = 0; i < kBytes / 4; ++i) {
+      if constexpr (size_of(kType) == 4)
+        piece.word[i] = __float_as_uint(values[i]);
+      else
+        piece.word[i] = Element<kType>::narrow(values[2 * i], values[2 * i + 1]);
     }
   }
-  static __device__ __forceinline__ Vector narrow(const float (&values)[kPerVector]) {
-    return {narrow(values[0], values[1]), narrow(values[2], values[3]),
-            narrow(values[4], values[5]), narrow(values[6], values[7])};
-  }
-};
+  return piece;
+}
 
 /// Element `index` of a tensor, widened to f32.
 template <Type kType>
@@ -103,23 +122,26 @@ __device__ __forceinline__ void store(void* tensor, long long index, float value
   static_cast<Storage*>(tensor)[index] = Element<kType>::narrow(value);
 }
 
-/// Elements [index, index + kCount) as f32: by vectors if `kAligned` says that the address of
-/// `index` is a multiple of 16 bytes (kCount then is whole vectors), else one by one, and only the
-/// first `valid` of them.
+/// Bytes of the pieces that an aligned row of `count` elements moves in.
+constexpr int row_piece_bytes(Type type, int count) {
+  return count * size_of(type) < 16 ? count * size_of(type) : 16;
+}
+/// Elements [index, index + kCount) as f32. `kAligned` says that their address is a multiple of
+/// their size or of 16 bytes, whichever is less, and moves them in such pieces; otherwise they move
+/// one by one, and only the first `valid` of them (the others read as zero).
 template <Type kType, bool kAligned, int kCount>
 __device__ __forceinline__ void load_row(const void* tensor, long long index,
                                          float (&values)[kCount], int valid = kCount) {
   using Storage = typename Element<kType>::Storage;
   const Storage* from = static_cast<const Storage*>(tensor) + index;
   if constexpr (kAligned) {
-    constexpr int kPer = Element<kType>::kPerVector;
-    static_assert(kCount % kPer == 0, "an aligned row is whole vectors of 16 bytes");
+    constexpr int kBytes = row_piece_bytes(kType, kCount), kPer = kBytes / size_of(kType);
+    static_assert(kCount % kPer == 0, "an aligned row is whole pieces");
 #pragma unroll
-    for (int v = 0; v < kCount / kPer; ++v) {
-      float part[kPer];
-      Element<kType>::widen(load_vector(from + v * kPer), part);
+    for (int at = 0; at < kCount; at += kPer) {
+      const Piece<kBytes> piece = load_piece<kBytes>(from + at);
 #pragma unroll
-      for (int i = 0; i < kPer; ++i) values[v * kPer + i] = part[i];
+      for (int i = 0; i < kPer; ++i) values[at + i] = element<kType>(piece, i);
     }
   } else {
 #pragma unroll
@@ -134,15 +156,11 @@ __device__ __forceinline__ void store_row(void* tensor, long long index,
   using Storage = typename Element<kType>::Storage;
   Storage* to = static_cast<Storage*>(tensor) + index;
   if constexpr (kAligned) {
-    constexpr int kPer = Element<kType>::kPerVector;
-    static_assert(kCount % kPer == 0, "an aligned row is whole vectors of 16 bytes");
+    constexpr int kBytes = row_piece_bytes(kType, kCount), kPer = kBytes / size_of(kType);
+    static_assert(kCount % kPer == 0, "an aligned row is whole pieces");
 #pragma unroll
-    for (int v = 0; v < kCount / kPer; ++v) {
-      float part[kPer];
-#pragma unroll
-      for (int i = 0; i < kPer; ++i) part[i] = values[v * kPer + i];
-      store_vector(to + v * kPer, Element<kType>::narrow(part));
-    }
+    for (int at = 0; at < kCount; at += kPer)
+      store_piece(to + at, narrow_piece<kType, kBytes>(values + at));
   } else {
 #pragma unroll
     for (int i = 0; i < kCount; ++i)
