@@ -82,7 +82,8 @@ TuneResult not_begun(const ConvSpec& spec, const std::string& why) {
 }  // namespace
 
 std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& problems, TuningDb& db,
-                             const TuneOptions& options, const TuneProgress& progress) {
+                             const TuneOptions& options, const TuneProgress& progress,
+                             const TuneDone& done) {
   const Clock::time_point start = Clock::now();
   std::vector<double> work;
   double work_left = 0;
@@ -116,6 +117,7 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
       results.push_back(tuner.run());
       report_what_plans_use(target, db, options, results.back());
     }
+    if (done) done(i, results.back());
   }
   return results;
 }

@@ -43,10 +43,14 @@ struct TuneResult {
 /// Called before each problem (0, 0) and after each step of a candidate.
 using TuneProgress = std::function<void(std::size_t problem, int candidate, int candidates)>;
 
+/// Called with each result when its problem ends.
+using TuneDone = std::function<void(std::size_t problem, const TuneResult& result)>;
+
 /// One result per problem, in order. Never throws for one problem's failure: its verdict and reason
 /// say it.
 std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& problems, TuningDb& db,
-                             const TuneOptions& options, const TuneProgress& progress = {});
+                             const TuneOptions& options, const TuneProgress& progress = {},
+                             const TuneDone& done = {});
 
 /// The winner of the database if it is still legal, else the default. The one way that plans
 /// choose.

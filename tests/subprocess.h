@@ -46,7 +46,8 @@ class Subprocess {
       } else {
         dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), STDOUT_FILENO);
       }
-      dup2(open((directory_ + "/err").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600), STDERR_FILENO);
+      dup2(open((directory_ + "/err").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600),
+           STDERR_FILENO);
       for (const auto& [key, value] : environment) setenv(key.c_str(), value.c_str(), 1);
       std::vector<char*> arguments;
       for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
@@ -63,6 +64,7 @@ class Subprocess {
   Subprocess& operator=(const Subprocess&) = delete;
 
   void send(int signal) const { kill(pid_, signal); }
+  std::string out_so_far() const { return read(directory_ + "/out"); }
   std::string err_so_far() const { return read(directory_ + "/err"); }
 
   /// Waits for the end, two minutes at most.

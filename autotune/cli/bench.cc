@@ -5,9 +5,6 @@
 #include <vector>
 
 #include "autotune/cli/commands.h"
-#include "autotune/cli/interrupt.h"
-#include "autotune/cli/report.h"
-#include "autotune/cli/terminal.h"
 #include "autotune/measure.h"
 #include "autotune/peer.h"
 #include "autotune/problem_tensors.h"
@@ -24,20 +21,11 @@ constexpr int kMinRounds = 5;
 /// Times `record`'s problem, in turn with `peer` if there is one.
 void measure(Target& target, const Selectors& selectors, const Peer* peer, double seconds_each,
              Record& record) {
+  if (!choose_for(record, target, selectors)) return;
   const ConvSpec& spec = record.problem.spec;
-  const std::string why = target.why_unsupported(spec);
-  if (!why.empty()) return set_verdict(record, Verdict::kUnsupported, why);
-  const Choice choice = choose(target, spec, selectors.config);
-  record.config = choice.config;
-  record.config_source = choice.source;
-  record.batch = launch_batch(spec);
   record.limit_us = target.limit_us(spec);
-  const std::string workspace =
-      why_too_much_workspace(target, spec, choice.config, selectors.workspace_limit);
-  if (!workspace.empty()) return set_verdict(record, Verdict::kUnsupported, workspace);
-
   const ProblemTensors tensors(target, spec, selectors.seed);
-  std::vector<std::function<void()>> calls = {tensors.runner(target.get(spec, choice.config))};
+  std::vector<std::function<void()>> calls = {tensors.runner(target.get(spec, *record.config))};
   std::optional<PeerConv> other;
   if (peer) {
     try {
@@ -73,23 +61,11 @@ int run_bench(const CommandLine& line) {
           ? *selectors.budget_seconds / (sides * static_cast<double>(problems.size()))
           : kSecondsEach;
 
-  Report report("bench", device.target().info(), problems.size(), selectors.json);
-  {
-    Progress progress("bench", problems.size(), selectors.budget_seconds);
-    for (std::size_t i = 0; i < problems.size() && !interrupted(); ++i) {
-      Record record;
-      record.problem = problems[i];
-      progress.update(i, 0, label(problems[i]));
-      try {
+  // The budget is shared out: no problem is left out for want of it.
+  return run_each(
+      "bench", selectors, problems, device.target().info(), BudgetClock({}), [&](Record& record) {
         measure(device.target(), selectors, peer ? &*peer : nullptr, seconds_each, record);
-      } catch (const Error& error) {
-        set_error(record, error);
-      }
-      progress.done(i, label(problems[i]), outline(record));
-      report.add(std::move(record));
-    }
-  }
-  return report.finish(interrupted());
+      });
 }
 
 }  // namespace convoke::cli

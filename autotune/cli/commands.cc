@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "autotune/cli/interrupt.h"
 #include "autotune/cli/json.h"
+#include "autotune/cli/terminal.h"
 #include "autotune/problem_tensors.h"
 #include "autotune/tune.h"
 
@@ -28,6 +30,44 @@ Choice choose(Target& target, const ConvSpec& spec, const std::optional<KernelCo
     choice.sample = std::move(sample);
   }
   return choice;
+}
+
+bool choose_for(Record& record, Target& target, const Selectors& selectors) {
+  const ConvSpec& spec = record.problem.spec;
+  if (const std::string why = target.why_unsupported(spec); !why.empty()) {
+    set_verdict(record, Verdict::kUnsupported, why);
+    return false;
+  }
+  const Choice choice = choose(target, spec, selectors.config);
+  record.config = choice.config;
+  record.config_source = choice.source;
+  record.batch = launch_batch(spec);
+  const std::string workspace =
+      why_too_much_workspace(target, spec, choice.config, selectors.workspace_limit);
+  if (!workspace.empty()) set_verdict(record, Verdict::kUnsupported, workspace);
+  return workspace.empty();
+}
+
+int run_each(const char* command, const Selectors& selectors, const std::vector<Problem>& problems,
+             const DeviceInfo& device, const BudgetClock& clock,
+             const std::function<void(Record&)>& one) {
+  Report report(command, device, problems.size(), selectors.json);
+  {
+    Progress progress(command, problems.size(), selectors.budget_seconds);
+    for (std::size_t i = 0; i < problems.size() && !interrupted() && !clock.spent(); ++i) {
+      Record record;
+      record.problem = problems[i];
+      progress.update(i, 0, label(problems[i]));
+      try {
+        one(record);
+      } catch (const Error& error) {
+        set_error(record, error);
+      }
+      progress.done(i, label(problems[i]), outline(record));
+      report.add(std::move(record));
+    }
+  }
+  return report.finish(interrupted());
 }
 
 std::int64_t launch_batch(const ConvSpec& spec) {

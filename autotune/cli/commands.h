@@ -3,10 +3,13 @@
 // of many goes into its record.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "autotune/cli/options.h"
+#include "autotune/cli/report.h"
 #include "autotune/tuning_db.h"
 #include "runtime/target.h"
 
@@ -47,6 +50,18 @@ struct Choice {
 /// `fixed` (of --config) if given, else the tuning database's winner, else the default.
 /// @throws Error kUsage if `fixed` cannot run `spec`.
 Choice choose(Target& target, const ConvSpec& spec, const std::optional<KernelConfig>& fixed);
+
+/// Fills in what every command says about a problem that runs: configuration, its origin, images.
+/// False, with the record's verdict set, if the target or --workspace-limit has no kernel for it.
+/// @throws Error kUsage if --config cannot run the problem.
+bool choose_for(Record& record, Target& target, const Selectors& selectors);
+
+/// Runs `one` on a record of each problem in turn, with progress, and prints the report. What stops
+/// one problem goes into its record; Ctrl-C ends the run, and so does a budget of `one`'s that
+/// `clock` says is spent. Returns the exit status.
+int run_each(const char* command, const Selectors& selectors, const std::vector<Problem>& problems,
+             const DeviceInfo& device, const BudgetClock& clock,
+             const std::function<void(Record&)>& one);
 
 /// Images of a launch: the spec's batch, or kOpenBatchImages where it is open.
 std::int64_t launch_batch(const ConvSpec& spec);

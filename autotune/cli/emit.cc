@@ -39,10 +39,11 @@ int run_emit(const CommandLine& line) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("emit writes one kernel, {} problems are given", problems.size()));
   if (format == EmitFormat::kPtx || format == EmitFormat::kCubin || format == EmitFormat::kSass)
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("--format: '{}' belongs to the CUDA target, which is not built yet; the "
-                            "CPU has source, ll and asm",
-                            line.format));
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("--format: '{}' belongs to the CUDA target, which is not built yet; the "
+                    "CPU has source, ll and asm",
+                    line.format));
   const Device device = open_device(selectors.target);
   Target& target = device.target();
   const ConvSpec& spec = problems.front().spec;

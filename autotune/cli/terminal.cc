@@ -123,11 +123,6 @@ Progress::~Progress() {
   clear_bar_locked();
 }
 
-void Progress::begin(std::size_t index, std::string_view what) {
-  if (!isatty(STDERR_FILENO))
-    print_line(fmt::format("{} {}/{}  {}", verb_, index + 1, total_, what));
-}
-
 void Progress::update(std::size_t index, double fraction, std::string_view what) {
   draw(static_cast<double>(index) + std::clamp(fraction, 0.0, 1.0), index, what);
 }

@@ -54,10 +54,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Item `index` (zero-based) begins: a plain line where there is no terminal. For commands that
-  /// have no result to show until the end; the others call done().
-  void begin(std::size_t index, std::string_view what);
-  /// Item `index` is at `fraction` of its work.
+  /// Item `index` (zero-based) is at `fraction` of its work.
   void update(std::size_t index, double fraction, std::string_view what);
   /// Item `index` is done; `result` is shown where there is no terminal.
   void done(std::size_t index, std::string_view what, std::string_view result);

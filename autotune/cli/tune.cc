@@ -61,24 +61,22 @@ int run_tune(const CommandLine& line) {
   for (const Problem& problem : problems) specs.push_back(problem.spec);
 
   Report report("tune", target.info(), problems.size(), selectors.json);
-  std::vector<TuneResult> results;
   {
     Progress progress("tune", problems.size(), options.budget_seconds);
-    std::optional<std::size_t> shown;
-    results = tune(
-        target, specs, tuning_db(), options, [&](std::size_t index, int candidate, int candidates) {
-          if (shown != index) progress.begin(index, label(problems[index]));
-          shown = index;
-          progress.update(index, candidates > 0 ? static_cast<double>(candidate) / candidates : 0.0,
-                          label(problems[index]));
-        });
-  }
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    // Not begun before Ctrl-C: the summary counts these.
-    if (interrupted() && !results[i].winner && results[i].measured + results[i].rejected == 0 &&
-        results[i].verdict == Verdict::kUntrusted)
-      continue;
-    report.add(make_record(target, problems[i], results[i], selectors.config));
+    const auto step = [&](std::size_t index, int candidate, int candidates) {
+      progress.update(index, candidates > 0 ? static_cast<double>(candidate) / candidates : 0.0,
+                      label(problems[index]));
+    };
+    const auto done = [&](std::size_t index, const TuneResult& result) {
+      // Not begun before Ctrl-C: the summary counts these.
+      if (interrupted() && !result.winner && result.measured + result.rejected == 0 &&
+          result.verdict == Verdict::kUntrusted)
+        return;
+      Record record = make_record(target, problems[index], result, selectors.config);
+      progress.done(index, label(problems[index]), outline(record));
+      report.add(std::move(record));
+    };
+    tune(target, specs, tuning_db(), options, step, done);
   }
   return report.finish(interrupted());
 }
