@@ -4,17 +4,28 @@
 #pragma once
 
 #include "templates/conv_types.h"
+#include "templates/depthwise_config.h"
+#include "templates/direct_config.h"
 #include "templates/gemm_config.h"
 
 namespace convoke::cuda {
 
-constexpr int threads(const ConvConfig& c) { return gemm_threads(c); }
+constexpr int threads(const ConvConfig& c) {
+  return is_gemm(c.family)                ? gemm_threads(c)
+         : c.family == Family::kDirect    ? kDirectThreads
+         : c.family == Family::kDepthwise ? kDepthwiseThreads
+                                          : kReferenceThreads;
+}
 constexpr long long shared_bytes(const ConvConfig& c) {
   return is_gemm(c.family) ? gemm_shared_bytes(c) : 0;
 }
 /// Blocks for n images, all in x.
 constexpr Dim3 grid(const ConvConfig& c, long long n) {
-  return {static_cast<unsigned>(gemm_blocks(c, n)), 1, 1};
+  return {is_gemm(c.family)                ? static_cast<unsigned>(gemm_blocks(c, n))
+          : c.family == Family::kDirect    ? direct_blocks(c, n)
+          : c.family == Family::kDepthwise ? depthwise_blocks(c, n)
+                                           : reference_blocks(c, n),
+          1, 1};
 }
 /// Blocks of a cluster; 1 where there are none.
 constexpr Dim3 cluster(const ConvConfig& c) {
@@ -32,6 +43,11 @@ constexpr Dim3 reduce_grid(const ConvConfig& c, long long n) {
   return {static_cast<unsigned>(ceil_div(work, kReduceThreads)), 1, 1};
 }
 /// Bytes to which x, w, y and tensor operands must be aligned; 1: to their elements.
-constexpr int alignment(const ConvConfig& c) { return is_gemm(c.family) ? kChunkBytes : 1; }
+constexpr int alignment(const ConvConfig& c) {
+  return is_gemm(c.family)                ? kChunkBytes
+         : c.family == Family::kDirect    ? direct_alignment(c)
+         : c.family == Family::kDepthwise ? depthwise_alignment(c)
+                                          : 1;
+}
 
 }  // namespace convoke::cuda
