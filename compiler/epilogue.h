@@ -88,10 +88,9 @@ class Epilogue {
   /// `operand_values[i]` is the value of operands()[i] at the output position.
   double evaluate(double acc, const double* operand_values) const;
 
-  /// CUDA C++ of a device function
-  /// `__device__ __forceinline__ float convoke_epilogue(float acc, const float* operand)`, where
-  /// operand[i] is the value of operands()[i] at the output position. Uses only +-*/, fminf-like
-  /// comparisons, expf, tanhf and erff.
+  /// CUDA C++ of `struct Epilogue { float operator()(float acc, const float* operand) const; };`, on
+  /// the device, where operand[i] is the value of operands()[i] at the output position. Uses only
+  /// +-*/, fminf-like comparisons, expf, tanhf and erff.
   std::string lower_cuda() const;
 
  private:

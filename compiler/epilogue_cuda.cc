@@ -43,11 +43,11 @@ class CudaLowering {
           value[i] = operation(node.op, arg(0), arg(1), arg(2));
       }
     }
-    const std::string unused = epilogue.operands().empty() ? "  (void)operand;\n" : "";
     return fmt::format(
-        "__device__ __forceinline__ float convoke_epilogue(float acc, const float* operand) {{\n"
-        "{}{}  return {};\n}}\n",
-        unused, body_, value[epilogue.nodes().size() - 1]);
+        "struct Epilogue {{\n"
+        "  __device__ __forceinline__ float operator()(float acc, const float*{}) const {{\n"
+        "{}    return {};\n  }}\n}};\n",
+        epilogue.operands().empty() ? "" : " operand", body_, value[epilogue.nodes().size() - 1]);
   }
 
  private:
@@ -55,7 +55,7 @@ class CudaLowering {
 
   std::string name(Text expression) {
     const std::string result = fmt::format("t{}", count_++);
-    body_ += fmt::format("  const float {} = {};\n", result, expression);
+    body_ += fmt::format("    const float {} = {};\n", result, expression);
     return result;
   }
   std::string binary(Text a, const char* sign, Text b) { return name(a + " " + sign + " " + b); }

@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "compiler/amx_tiles.h"
+#include "compiler/config_text.h"
 #include "compiler/cpu_cost.h"
+#include "compiler/cuda_config.h"
 #include "compiler/depthwise_tiles.h"
 #include "compiler/gemm_tiles.h"
-#include "convoke/error.h"
 
 namespace convoke {
 namespace {
@@ -34,39 +34,26 @@ constexpr IntField kIntFields[] = {
     {"unroll", &CpuConfig::unroll, 16},
 };
 
-[[noreturn]] void bad_config(std::string_view word, const std::string& why) {
-  throw Error(ErrorCode::kUsage, fmt::format("configuration word '{}': {}", word, why));
-}
-
 CpuFamily parse_family(std::string_view word) {
   for (const auto& [family, name] : kFamilies) {
     if (word == name) return family;
   }
-  bad_config(word, "unknown family (known: gemm, direct, depthwise, amx)");
+  bad_config_word(word, "unknown family (known: gemm, direct, depthwise, amx)");
 }
 
-void parse_field(std::string_view word, CpuConfig& config) {
-  const std::size_t equals = word.find('=');
-  if (equals == std::string_view::npos) bad_config(word, "expected NAME=VALUE");
-  const std::string_view name = word.substr(0, equals);
-  const std::string_view value = word.substr(equals + 1);
+void parse_field(std::string_view word, std::string_view name, std::string_view value,
+                 CpuConfig& config) {
   if (name == "axis") {
-    if (value != "q" && value != "n") bad_config(word, "axis is q or n");
+    if (value != "q" && value != "n") bad_config_word(word, "axis is q or n");
     config.axis = value == "q" ? TileAxis::kAxisQ : TileAxis::kAxisN;
     return;
   }
   for (const IntField& field : kIntFields) {
     if (name != field.name) continue;
-    int number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size() || number < 0 ||
-        number > field.limit) {
-      bad_config(word, fmt::format("{} is an integer from 0 to {}", name, field.limit));
-    }
-    config.*field.member = number;
+    config.*field.member = parse_config_integer(word, name, value, field.limit);
     return;
   }
-  bad_config(word, "unknown field (known: axis, mr, nv, kc, rows, kb, unroll)");
+  bad_config_word(word, "unknown field (known: axis, mr, nv, kc, rows, kb, unroll)");
 }
 
 /// Why a field that the family does not read is set, or empty: equal code has one configuration.
@@ -96,6 +83,7 @@ const char* to_string(CpuFamily family) {
 }
 
 std::string print_config(const KernelConfig& config) {
+  if (config.target == TargetKind::kCuda) return print_cuda_config(config.cuda);
   const CpuConfig& cpu = config.cpu;
   std::string text = fmt::format("cpu:{}", to_string(cpu.family));
   if (cpu.family == CpuFamily::kGemm || cpu.family == CpuFamily::kAmx) {
@@ -108,26 +96,16 @@ std::string print_config(const KernelConfig& config) {
 }
 
 KernelConfig parse_config(std::string_view text) {
-  KernelConfig config;
-  std::vector<std::string_view> names;
-  if (text.substr(0, 4) == "cpu:") text.remove_prefix(4);
-  bool first = true;
-  while (true) {
-    const std::size_t comma = text.find(',');
-    const std::string_view word = text.substr(0, comma);
-    if (first) {
-      config.cpu.family = parse_family(word);
-    } else {
-      const std::string_view name = word.substr(0, word.find('='));
-      if (std::find(names.begin(), names.end(), name) != names.end())
-        bad_config(word, "the field is given twice");
-      names.push_back(name);
-      parse_field(word, config.cpu);
-    }
-    first = false;
-    if (comma == std::string_view::npos) return config;
-    text.remove_prefix(comma + 1);
-  }
+  constexpr std::string_view kCpu = "cpu:", kCuda = "cuda:";
+  if (text.substr(0, kCuda.size()) == kCuda) return parse_cuda_config(text.substr(kCuda.size()));
+  if (text.substr(0, kCpu.size()) == kCpu) text.remove_prefix(kCpu.size());
+  CpuConfig config;
+  parse_config_words(
+      text, [&](std::string_view word) { config.family = parse_family(word); },
+      [&](std::string_view word, std::string_view name, std::string_view value) {
+        parse_field(word, name, value, config);
+      });
+  return config;
 }
 
 std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {

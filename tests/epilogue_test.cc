@@ -410,7 +410,7 @@ TEST(Epilogue, CudaTextComputesTheSame) {
       out << "namespace e" << i << " {\n"
           << Epilogue::parse(texts[i]).lower_cuda() << "}\n"
           << "extern \"C\" float epilogue" << i << "(float a, const float* o) { return e" << i
-          << "::convoke_epilogue(a, o); }\n";
+          << "::Epilogue{}(a, o); }\n";
     }
   }
   const std::string command =

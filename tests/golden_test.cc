@@ -1,12 +1,9 @@
 // Goldens of the emitted IR, before any pass of LLVM: one small kernel a family and layout. A
-// difference, or a missing golden, fails; `golden_test --update` (scripts/update_goldens.sh) writes
-// them anew. Each is compiled too, for its own instruction set whatever this machine has, and must
-// use the instruction that its level is there for.
+// difference fails (golden_file.h). Each is compiled too, for its own instruction set whatever this
+// machine has, and must use the instruction that its level is there for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <ostream>
 #include <string>
 
@@ -14,11 +11,10 @@
 #include "compiler/kernel_config.h"
 #include "compiler/spec_text.h"
 #include "runtime/cpu_library.h"
+#include "tests/golden_file.h"
 
 namespace convoke {
 namespace {
-
-bool update = false;
 
 struct Golden {
   const char* name;
@@ -70,19 +66,9 @@ std::string emit(const Golden& golden, int format) {
 class GoldenTest : public testing::TestWithParam<Golden> {};
 
 TEST_P(GoldenTest, SourceIsAsBefore) {
-  const std::string path =
-      std::string(CONVOKE_SOURCE_DIR "/tests/golden/") + GetParam().name + ".ll";
   const std::string now = emit(GetParam(), CONVOKE_EMIT_SOURCE);
   ASSERT_THAT(now, testing::HasSubstr("define void @convoke_kernel")) << "not a kernel";
-  if (update) {
-    std::ofstream(path, std::ios::binary) << now;
-    return;
-  }
-  std::ifstream file(path, std::ios::binary);
-  ASSERT_TRUE(file) << path << " is missing: scripts/update_goldens.sh writes it";
-  const std::string before{std::istreambuf_iterator<char>(file), {}};
-  EXPECT_EQ(now, before)
-      << "if the change is meant: scripts/update_goldens.sh, and look at the difference";
+  expect_golden(std::string(GetParam().name) + ".ll", now);
 }
 
 TEST_P(GoldenTest, CompilesToTheInstructionOfItsLevel) {
@@ -97,8 +83,4 @@ INSTANTIATE_TEST_SUITE_P(Cpu, GoldenTest, testing::ValuesIn(kGoldens),
 }  // namespace
 }  // namespace convoke
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  for (int i = 1; i < argc; ++i) convoke::update |= std::string(argv[i]) == "--update";
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return convoke::run_golden_tests(argc, argv); }

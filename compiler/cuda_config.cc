@@ -1,0 +1,176 @@
+#include "compiler/cuda_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "compiler/config_text.h"
+#include "compiler/cuda_cost.h"
+#include "compiler/emit_cuda.h"
+
+namespace convoke {
+namespace {
+
+using cuda::Family;
+
+constexpr std::pair<Family, const char*> kFamilies[] = {{Family::kMma, "mma"},
+                                                        {Family::kFma, "fma"},
+                                                        {Family::kDirect, "direct"},
+                                                        {Family::kDepthwise, "depthwise"},
+                                                        {Family::kReference, "reference"}};
+
+struct IntField {
+  const char* name;
+  int CudaConfig::*member;
+  int limit;
+};
+constexpr IntField kIntFields[] = {
+    {"bm", &CudaConfig::bm, 512},      {"bn", &CudaConfig::bn, 512},
+    {"bk", &CudaConfig::bk, 256},      {"wm", &CudaConfig::wm, 16},
+    {"wn", &CudaConfig::wn, 16},       {"stages", &CudaConfig::stages, 8},
+    {"split", &CudaConfig::split, 64},
+};
+
+Family parse_family(std::string_view word) {
+  for (const auto& [family, name] : kFamilies)
+    if (word == name) return family;
+  bad_config_word(word, "unknown family (known: mma, fma, direct, depthwise, reference)");
+}
+
+void parse_field(std::string_view word, std::string_view name, std::string_view value,
+                 CudaConfig& config) {
+  if (name == "split_by") {
+    if (value != "workspace" && value != "cluster")
+      bad_config_word(word, "split_by is workspace or cluster");
+    config.split_by = value == "cluster" ? cuda::SplitBy::kCluster : cuda::SplitBy::kWorkspace;
+    return;
+  }
+  if (name == "order") {
+    if (value != "image" && value != "batch") bad_config_word(word, "order is image or batch");
+    config.order = value == "batch" ? cuda::PixelOrder::kBatch : cuda::PixelOrder::kImage;
+    return;
+  }
+  for (const IntField& field : kIntFields) {
+    if (name != field.name) continue;
+    config.*field.member = parse_config_integer(word, name, value, field.limit);
+    return;
+  }
+  bad_config_word(word,
+                  "unknown field (known: bm, bn, bk, wm, wn, stages, split, split_by, order)");
+}
+
+/// Why a field is set that nothing reads, or empty: equal code has one configuration.
+std::string why_unused(const CudaConfig& config) {
+  if (config.split == 0 && config.split_by != cuda::SplitBy::kWorkspace)
+    return "split_by needs a split of 2 or more";
+  if (cuda::is_gemm(config.family)) return "";
+  const char* family = to_string(config.family);
+  for (const IntField& field : kIntFields)
+    if (config.*field.member != 0)
+      return fmt::format("{} has no {} ({})", family, field.name, config.*field.member);
+  if (config.order != cuda::PixelOrder::kImage) return fmt::format("{} has no order", family);
+  return "";
+}
+
+/// What the template itself refuses: the same function that its static_assert calls.
+const char* why_template_refuses(const cuda::ConvConfig& config, const CudaDevice& device) {
+  switch (config.family) {
+    case Family::kMma:
+    case Family::kFma:
+      return cuda::why_illegal_gemm(config, device.capability, device.shared_bytes_block);
+    case Family::kDirect:
+    case Family::kReference:
+      return nullptr;
+    case Family::kDepthwise:
+      return "depthwise is not built yet";
+  }
+  return "unknown family";
+}
+
+}  // namespace
+
+const char* to_string(Family family) {
+  for (const auto& [value, name] : kFamilies)
+    if (value == family) return name;
+  return "?";
+}
+
+std::string print_cuda_config(const CudaConfig& config) {
+  std::string text = fmt::format("cuda:{}", to_string(config.family));
+  for (const IntField& field : kIntFields)
+    if (config.*field.member != 0) text += fmt::format(",{}={}", field.name, config.*field.member);
+  if (config.split_by == cuda::SplitBy::kCluster) text += ",split_by=cluster";
+  if (config.order == cuda::PixelOrder::kBatch) text += ",order=batch";
+  return text;
+}
+
+CudaConfig parse_cuda_config(std::string_view text) {
+  CudaConfig config;
+  parse_config_words(
+      text, [&](std::string_view word) { config.family = parse_family(word); },
+      [&](std::string_view word, std::string_view name, std::string_view value) {
+        parse_field(word, name, value, config);
+      });
+  if (config.split == 1) config.split = 0;  // the same code, hence the same configuration
+  return config;
+}
+
+std::string why_unsupported_cuda(const ConvSpec& spec, const CudaDevice& device) {
+  if (device.capability < 75)
+    return fmt::format("the GPU is sm_{}; sm_75 or later is needed", device.capability);
+  if (spec.pass != Pass::kFprop)
+    return fmt::format("pass {} is not built for CUDA yet; only fprop is", to_string(spec.pass));
+  const auto floating = [](DataType type) {
+    return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kBf16;
+  };
+  if (!floating(spec.x_type) && spec.x_type != DataType::kTf32)
+    return fmt::format("type {} is not built for CUDA yet; f32, tf32, f16 and bf16 are",
+                       to_string(spec.x_type));
+  if (spec.w_type != spec.x_type)
+    return fmt::format("weights of type {} beside images of type {} are not built for CUDA yet",
+                       to_string(spec.w_type), to_string(spec.x_type));
+  if (!floating(spec.y_type))
+    return fmt::format("outputs of type {} are not built for CUDA yet; f32, f16 and bf16 are",
+                       to_string(spec.y_type));
+  if (!spec.sparsity.empty())
+    return fmt::format("sparsity {} is not built yet; only dense weights are", spec.sparsity);
+  if (!spec.quant.empty()) return fmt::format("quantisation {} is not built yet", spec.quant);
+  return "";
+}
+
+std::string why_illegal_cuda(const ConvSpec& spec, const CudaConfig& config,
+                             const CudaDevice& device) {
+  if (std::string why = why_unsupported_cuda(spec, device); !why.empty()) return why;
+  if (std::string why = why_unused(config); !why.empty()) return why;
+  const char* why = why_template_refuses(make_conv_config(spec, config), device);
+  return why == nullptr ? "" : fmt::format("{}: {}", print_cuda_config(config), why);
+}
+
+std::vector<KernelConfig> enumerate_cuda_configs(const ConvSpec& spec, const CudaDevice& device) {
+  std::vector<KernelConfig> configs;
+  const auto add = [&](const CudaConfig& config) {
+    if (why_illegal_cuda(spec, config, device).empty() &&
+        std::find(configs.begin(), configs.end(), KernelConfig(config)) == configs.end())
+      configs.push_back(config);
+  };
+  enumerate_cuda_gemm(spec, device, add);
+  for (const Family family : {Family::kDepthwise, Family::kDirect}) {
+    CudaConfig config;
+    config.family = family;
+    add(config);
+  }
+  return configs;
+}
+
+KernelConfig default_cuda_config(const ConvSpec& spec, const CudaDevice& device) {
+  const std::vector<KernelConfig> configs = enumerate_cuda_configs(spec, device);
+  std::vector<double> predicted;
+  for (const KernelConfig& config : configs)
+    predicted.push_back(predict_cuda_us(spec, config.cuda, device));
+  // enumerate always holds `direct`, which runs every supported spec.
+  return configs[static_cast<std::size_t>(std::min_element(predicted.begin(), predicted.end()) -
+                                          predicted.begin())];
+}
+
+}  // namespace convoke

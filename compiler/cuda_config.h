@@ -1,0 +1,26 @@
+// The CUDA half of kernel_config.h: the text of a configuration, which of its fields a family
+// reads, and the candidates of the families.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "compiler/cuda_device.h"
+#include "compiler/kernel_config.h"
+#include "convoke/conv_spec.h"
+
+namespace convoke {
+
+const char* to_string(cuda::Family);  ///< "mma", "fma", "direct", "depthwise", "reference"
+
+/// "cuda:mma,bm=128,bn=128,bk=64,wm=2,wn=2,stages=4"
+std::string print_cuda_config(const CudaConfig&);
+/// Of the text after "cuda:". @throws Error kUsage
+CudaConfig parse_cuda_config(std::string_view text);
+
+/// Hands every plausible configuration of the GEMM families to `add`, which drops illegal ones.
+void enumerate_cuda_gemm(const ConvSpec& spec, const CudaDevice& device,
+                         const std::function<void(const CudaConfig&)>& add);
+
+}  // namespace convoke

@@ -1,0 +1,193 @@
+#include "compiler/cuda_cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/emit_cuda.h"
+
+namespace convoke {
+namespace {
+
+using cuda::ConvConfig;
+using cuda::Family;
+
+// Of an H200: an empty kernel takes 0.5..0.8 us in a graph, copies reach reads/4.2 + writes/3.4
+// TB/s of its 4.8, and 9..14 TB/s come from L2, whose requests of neighbouring blocks it merges.
+constexpr double kLaunchUs = 0.7, kSecondLaunchUs = 1.0, kClusterLaunchUs = 0.5;
+constexpr double kReadShare = 0.875, kWriteShare = 0.71;  ///< of the memory's bandwidth
+constexpr double kL2Bytes = 38;                           ///< per cycle and multiprocessor
+constexpr double kSharedBytes = 128;                      ///< the same, from shared memory
+constexpr double kClusterBytes = 24;  ///< the same, from another block's shared memory
+constexpr double kLaneCopies = 16;    ///< copies of single lanes that are issued in a cycle
+// A block's life outside its loop, in cycles: addresses and the first loads; the last stores.
+constexpr double kLoadLatency = 900, kPrologueCycles = 500, kStoreLatency = 600;
+constexpr double kSyncCycles = 45;     ///< barrier and bookkeeping of one step of the ring
+constexpr double kMmaChain = 35;       ///< ldmatrix and mma of one k16 that wait for each other
+constexpr double kUnhidden = 0.15;     ///< of the shorter of memory and everything else
+constexpr double kScalarMacs = 20;     ///< of `direct` per cycle: about two loads each
+constexpr double kDepthwiseMacs = 40;  ///< rows are reused from registers
+constexpr int kRegisters = 65536, kMaxRegisters = 255;
+
+int max_threads(const CudaDevice& d) {
+  if (d.capability == 75) return 1024;
+  return d.capability == 86 || d.capability == 89 || d.capability >= 120 ? 1536 : 2048;
+}
+
+/// Multiply-adds of one multiprocessor in a cycle. mma.sync reaches about 62 % of what wgmma does
+/// on sm_90; the tensor cores of the smaller GPUs accumulate f32 at half rate.
+double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
+  const bool small =
+      d.capability == 86 || d.capability == 87 || d.capability == 89 || d.capability >= 120;
+  if (c.family == Family::kFma) return d.capability == 80 ? 64 : 128;
+  const double half = d.capability >= 90 && !small ? 1270 : small ? 256 : 1024;
+  return c.x_type == cuda::Type::kTf32 ? half / 2 : half;
+}
+
+/// Registers of a thread: accumulators, the fragments of two steps and addresses.
+int registers(const ConvConfig& c) {
+  const int tm = warp_tile_m(c), tn = warp_tile_n(c);
+  const int accumulators = tm * tn / 32;
+  const int fragments =
+      c.family == Family::kFma ? tm / cuda::kFmaLanesM + tn / cuda::kFmaLanesN : (tm + tn) / 4;
+  const int addresses =
+      40 + 3 * (cuda::gemm_thread_rows(c, c.block_m) + cuda::gemm_thread_rows(c, c.block_n));
+  return std::min((accumulators + fragments + addresses + 7) / 8 * 8, kMaxRegisters);
+}
+
+/// Blocks that share a multiprocessor.
+int resident_blocks(const ConvConfig& c, const CudaDevice& d) {
+  const auto by_shared = d.shared_bytes_sm / (cuda::shared_bytes(c) + 1024);
+  const int by_threads = max_threads(d) / cuda::threads(c);
+  const int by_registers = kRegisters / (registers(c) * cuda::threads(c));
+  return std::max(1, std::min({static_cast<int>(by_shared), by_threads, by_registers, 16}));
+}
+
+/// Bytes that have to cross HBM, as microseconds: every input once, every output once.
+double memory_us(const ConvSpec& spec, const CudaDevice& d, std::int64_t batch) {
+  // Rows and columns between the strides of a small filter are never read.
+  const double rows =
+      std::min(1.0, static_cast<double>(spec.p * spec.r) / static_cast<double>(spec.h));
+  const double columns =
+      spec.c_per_group() * size_of(spec.x_type) < 64  // they share their sectors with others
+          ? 1.0
+          : std::min(1.0, static_cast<double>(spec.q * spec.s) / static_cast<double>(spec.w));
+  const double x =
+      static_cast<double>(spec.x_elements(batch)) * size_of(spec.x_type) * rows * columns;
+  const double w = static_cast<double>(spec.w_elements()) * size_of(spec.w_type);
+  const double y = static_cast<double>(spec.y_elements(batch)) * size_of(spec.y_type);
+  const double per_us = d.memory_gb_s * 1e3;
+  return (x + w) / (per_us * kReadShare) + y / (per_us * kWriteShare);
+}
+
+double combine(double memory, double rest) {
+  return std::max(memory, rest) + kUnhidden * std::min(memory, rest);
+}
+
+class GemmModel {
+ public:
+  GemmModel(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d, std::int64_t batch)
+      : spec_(spec), c_(c), d_(d), batch_(batch), resident_(resident_blocks(c, d)) {
+    const double chunk = c.block_k;
+    double taps = static_cast<double>(cuda::span_r(c).size() * cuda::span_s(c).size());
+    most_steps_ = std::ceil(taps * static_cast<double>(cuda::c_per_group(c)) / chunk);
+    steps_ = most_steps_;
+    if (c.order == cuda::PixelOrder::kBatch) {
+      taps = spec.mean_valid_r() * spec.mean_valid_s();
+      steps_ = taps * static_cast<double>(cuda::c_per_group(c)) / chunk;
+    }
+    steps_ = std::max(1.0, std::ceil(steps_ / c.split_k * 4) / 4);
+    most_steps_ = std::max(1.0, std::ceil(most_steps_ / c.split_k));
+  }
+
+  double us() const {
+    const double cycles_per_us = d_.clock_ghz * 1e3 * 0.88;  // under load
+    const auto blocks = static_cast<double>(cuda::gemm_blocks(c_, batch_));
+    const double slots = static_cast<double>(d_.multiprocessors) * resident_;
+    const double full = std::floor(blocks / slots);
+    const double rest = blocks - full * slots;
+    // While one block of a multiprocessor starts or stores, the others multiply.
+    const double full_wave = steps_ * step_cycles(resident_) + edge_cycles(resident_) / resident_;
+    double cycles = full * full_wave;
+    if (rest > 0) {
+      const double shared = std::ceil(rest / d_.multiprocessors);
+      cycles += (full > 0 ? steps_ : most_steps_) * step_cycles(shared);
+    }
+    cycles += edge_cycles(1);
+    return kLaunchUs + combine(memory_us(spec_, d_, batch_), cycles / cycles_per_us) +
+           split_us(cycles_per_us);
+  }
+
+ private:
+  /// Cycles in which each of `blocks` on a multiprocessor takes one step of block_k.
+  double step_cycles(double blocks) const {
+    const double m = c_.block_m, n = c_.block_n, k = c_.block_k, size = cuda::size_of(c_.x_type);
+    const double warps = c_.warps_m * c_.warps_n;
+    // Fewer warps than schedulers leave units idle.
+    const double busy = std::min(1.0, blocks * warps / 4);
+    const double math = m * n * k / (macs_per_cycle(c_, d_) * busy);
+    const double tile = (m + n) * k * size;
+    // Each warp reads its rows of both tiles; on the FMA units lanes share what they load.
+    const double reads = warps * (warp_tile_m(c_) + warp_tile_n(c_)) * k * size *
+                         (c_.family == Family::kFma ? 2 : 1);
+    const double shared = (tile + reads) / kSharedBytes;
+    const double l2 = tile / kL2Bytes;
+    const int copy = cuda::gemm_copy_bytes(c_);
+    // Rows that are not aligned go through registers, an element at a time, and then to shared
+    // memory.
+    const double copies = copy == 0 ? tile / size + tile / 16 : tile / copy;
+    const double throughput = blocks * std::max({math, shared, l2, copies / kLaneCopies});
+    const double chain = k * size / 32 * kMmaChain + kSyncCycles;
+    const double latency = kLoadLatency / std::max(1, c_.stages - 1);
+    return std::max({throughput + kSyncCycles / blocks, chain, latency});
+  }
+
+  /// Cycles of a block before and after its loop.
+  double edge_cycles(double blocks) const {
+    const double outputs = static_cast<double>(c_.block_m) * c_.block_n;
+    const double bytes = outputs * (cuda::size_of(c_.y_type) + 8);  // staged in shared memory
+    const double fill = kLoadLatency + static_cast<double>(cuda::tile_bytes(c_)) / kL2Bytes;
+    return kPrologueCycles + fill + kStoreLatency + blocks * bytes / kSharedBytes;
+  }
+
+  double split_us(double cycles_per_us) const {
+    if (c_.split_k == 1) return 0;
+    if (c_.split_by == cuda::SplitBy::kCluster) {
+      const double bytes = 4.0 * c_.block_m * c_.block_n * resident_;
+      return kClusterLaunchUs + (kStoreLatency + bytes / kClusterBytes) / cycles_per_us;
+    }
+    const double bytes = 2.0 * static_cast<double>(cuda::workspace_bytes(c_, batch_));
+    const double per_us = kL2Bytes / 2 * d_.multiprocessors * cycles_per_us;
+    return kSecondLaunchUs + (kLoadLatency + kStoreLatency) / cycles_per_us + bytes / per_us;
+  }
+
+  const ConvSpec& spec_;
+  const ConvConfig& c_;
+  const CudaDevice& d_;
+  std::int64_t batch_;
+  int resident_;
+  double steps_ = 0, most_steps_ = 0;  ///< of block_k: of a mean tile, of the longest
+};
+
+double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
+                 std::int64_t batch) {
+  const double rate = c.family == Family::kDepthwise ? kDepthwiseMacs : kScalarMacs;
+  const double outputs = static_cast<double>(spec.y_elements(batch));
+  // Few outputs do not fill the GPU: one each for a thread, some hundreds a multiprocessor.
+  const double filled = std::min(1.0, outputs / (512.0 * d.multiprocessors));
+  const double cycles = spec.macs(batch) / (rate * d.multiprocessors * filled);
+  const double chain = kLoadLatency * 2 + 4 * static_cast<double>(spec.c_per_group()) *
+                                              spec.mean_valid_r() * spec.mean_valid_s();
+  const double us = std::max(cycles, chain) / (d.clock_ghz * 1e3);
+  return kLaunchUs + combine(memory_us(spec, d, batch), us);
+}
+
+}  // namespace
+
+double predict_cuda_us(const ConvSpec& spec, const CudaConfig& config, const CudaDevice& device) {
+  const ConvConfig c = make_conv_config(spec, config);
+  const std::int64_t batch = spec.open_batch() ? kCudaOpenBatchImages : spec.n;
+  if (cuda::is_gemm(c.family)) return GemmModel(spec, c, device, batch).us();
+  return scalar_us(spec, c, device, batch);
+}
+
+}  // namespace convoke

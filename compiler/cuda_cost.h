@@ -1,0 +1,21 @@
+// A model of the time of a CUDA kernel from spec, config and GPU: what HBM, L2, shared memory and
+// the arithmetic units take, whichever is slowest, on the blocks that fit a multiprocessor, wave by
+// wave, and what splitting a reduction costs. It is there to rank configurations before anything is
+// compiled and to choose the default: only the order of its values means something. Pure
+// arithmetic.
+#pragma once
+
+#include "compiler/cuda_device.h"
+#include "compiler/kernel_config.h"
+#include "convoke/conv_spec.h"
+
+namespace convoke {
+
+/// Images that the model assumes where the batch is open.
+inline constexpr std::int64_t kCudaOpenBatchImages = 16;
+
+/// Microseconds of one launch at spec.n images.
+/// @pre why_illegal_cuda(spec, config, device) is empty
+double predict_cuda_us(const ConvSpec& spec, const CudaConfig& config, const CudaDevice& device);
+
+}  // namespace convoke

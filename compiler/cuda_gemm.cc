@@ -1,0 +1,148 @@
+// The search space of the GEMM families: tiles, warps and stages that a problem can use, and splits
+// of the reduction and batch order where they may pay. Plausible rather than complete: what the
+// model ranks last by far is not offered, so that measuring everything stays possible.
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "compiler/cuda_config.h"
+#include "compiler/cuda_cost.h"
+#include "compiler/emit_cuda.h"
+
+namespace convoke {
+namespace {
+
+constexpr int kBlockM[] = {32, 64, 128, 256};
+constexpr int kBlockN[] = {16, 32, 64, 96, 128, 160, 192, 256};
+constexpr int kSplits[] = {2, 3, 4, 6, 8, 12, 16};
+constexpr std::int64_t kMaxWorkspace = std::int64_t{8} << 20;
+constexpr std::int64_t kMaxBatchOrderPixels = 64;
+/// Offered at most; a model that misplaces the best below this rank would not be worth having.
+constexpr std::size_t kMaxCandidates = 320;
+
+struct Warps {
+  int m, n;
+};
+
+/// Ways to cut a tile among warps, those whose warps read least from shared memory first: one with
+/// few and large warp tiles and one with twice the warps, which hide latency better.
+std::vector<Warps> warp_grids(int bm, int bn) {
+  std::vector<Warps> best;
+  for (const int count : {1, 2, 4, 8}) {
+    Warps found{0, 0};
+    int least = 0;
+    for (int m = 1; m <= count; m *= 2) {
+      const int n = count / m;
+      if (bm % (16 * m) != 0 || bn % (8 * n) != 0) continue;
+      const int tm = bm / m, tn = bn / n;
+      if ((tn % 16 != 0 && tn != 8) || tm * tn > 4096 || tm > 128 || tn > 128) continue;
+      // Smaller tiles than 32x32 would read more than they multiply, but for narrow blocks.
+      if (count > 1 && tm * tn < 32 * 16) continue;
+      if (found.m == 0 || tm + tn < least) found = {m, n}, least = tm + tn;
+    }
+    if (found.m != 0) best.push_back(found);
+  }
+  if (best.size() > 3) best.erase(best.begin(), best.end() - 3);
+  return best;
+}
+
+class GemmSpace {
+ public:
+  GemmSpace(const ConvSpec& spec, const CudaDevice& device)
+      : spec_(spec), device_(device), batch_(spec.open_batch() ? kCudaOpenBatchImages : spec.n) {}
+
+  std::vector<CudaConfig> configs() {
+    base_.family = spec_.x_type == DataType::kF32 ? cuda::Family::kFma : cuda::Family::kMma;
+    for (const int bm : kBlockM)
+      for (const int bn : kBlockN)
+        if (useful(bm, bn)) tiles(bm, bn);
+    return std::move(found_);
+  }
+
+ private:
+  /// Whether a smaller tile does not already hold all filters, or all pixels.
+  bool useful(int bm, int bn) const {
+    const std::int64_t pixels = batch_ * spec_.p * spec_.q, filters = spec_.k_per_group();
+    const auto* n = std::find(std::begin(kBlockN), std::end(kBlockN), bn);
+    const auto* m = std::find(std::begin(kBlockM), std::end(kBlockM), bm);
+    return (n == std::begin(kBlockN) || filters > n[-1]) &&
+           (m == std::begin(kBlockM) || pixels > m[-1]);
+  }
+
+  void tiles(int bm, int bn) {
+    CudaConfig config = base_;
+    config.bm = bm, config.bn = bn;
+    const int size = size_of(spec_.x_type);
+    for (const Warps& warps : warp_grids(bm, bn)) {
+      config.wm = warps.m, config.wn = warps.n;
+      for (const int row_bytes : {64, 128}) {
+        config.bk = row_bytes / size;
+        for (int stages = 2; stages <= 6; ++stages) {
+          config.stages = stages;
+          orders(config);
+        }
+      }
+    }
+  }
+
+  void orders(CudaConfig config) {
+    splits(config);
+    const bool dead_at_some = spec_.mean_valid_r() < static_cast<double>(spec_.live_r().size()) ||
+                              spec_.mean_valid_s() < static_cast<double>(spec_.live_s().size());
+    if (spec_.p * spec_.q > kMaxBatchOrderPixels || !dead_at_some) return;
+    config.order = cuda::PixelOrder::kBatch;
+    splits(config);
+  }
+
+  void splits(CudaConfig config) {
+    if (!add(config)) return;
+    const cuda::ConvConfig c = make_conv_config(spec_, config);
+    const std::int64_t tiles = cuda::gemm_blocks(c, batch_);
+    const std::int64_t steps = cuda::gemm_k(c) / config.bk;
+    for (const int split : kSplits) {
+      if (tiles >= device_.multiprocessors || tiles * split > 4 * device_.multiprocessors ||
+          steps < 2 * split)
+        return;
+      config.split = split;
+      config.split_by = cuda::SplitBy::kWorkspace;
+      if (cuda::workspace_bytes(make_conv_config(spec_, config), batch_) <= kMaxWorkspace)
+        add(config);
+      config.split_by = cuda::SplitBy::kCluster;
+      if (split <= 8) add(config);
+    }
+  }
+
+  bool add(const CudaConfig& config) {
+    const bool legal = why_illegal_cuda(spec_, config, device_).empty();
+    if (legal) found_.push_back(config);
+    return legal;
+  }
+
+  const ConvSpec& spec_;
+  const CudaDevice& device_;
+  std::int64_t batch_;
+  CudaConfig base_;
+  std::vector<CudaConfig> found_;
+};
+
+}  // namespace
+
+void enumerate_cuda_gemm(const ConvSpec& spec, const CudaDevice& device,
+                         const std::function<void(const CudaConfig&)>& add) {
+  const std::vector<CudaConfig> all = GemmSpace(spec, device).configs();
+  std::vector<std::pair<double, std::size_t>> order;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    order.push_back({predict_cuda_us(spec, all[i], device), i});
+  std::sort(order.begin(), order.end());
+  if (order.size() > kMaxCandidates) order.resize(kMaxCandidates);
+  for (const auto& [us, i] : order) add(all[i]);
+  // The configuration of the study that this grew from is always measured against.
+  CudaConfig study;
+  study.family = spec.x_type == DataType::kF32 ? cuda::Family::kFma : cuda::Family::kMma;
+  study.bm = study.bn = 64, study.bk = 64;
+  study.wm = study.wn = 2, study.stages = 2;
+  add(study);
+}
+
+}  // namespace convoke

@@ -1,0 +1,50 @@
+// Goldens of the emitted CUDA units, one a family and one with everything that a unit can have.
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <string>
+
+#include "compiler/emit_cuda.h"
+#include "compiler/spec_text.h"
+#include "tests/golden_file.h"
+
+namespace convoke {
+namespace {
+
+struct Golden {
+  const char* name;
+  const char* problem;
+  const char* config;
+};
+
+void PrintTo(const Golden& golden, std::ostream* out) {
+  *out << golden.problem << ' ' << golden.config;
+}
+
+const Golden kGoldens[] = {
+    {"mma_f16", "mb128ic64ih56oc64kh3ph1 dtype=f16",
+     "cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=2"},
+    {"mma_split_epilogue",
+     "mb128ic512ih7oc512kh3ph1 dtype=bf16 epilogue=relu(acc*scale[k]+bias[k]+residual)",
+     "cuda:mma,bm=64,bn=128,bk=64,wm=2,wn=2,stages=4,split=4"},
+    {"fma_cluster", "mb1ic256ih14iw12oc256kh1kw1 dtype=f32",
+     "cuda:fma,bm=64,bn=64,bk=32,wm=2,wn=2,stages=3,split=2,split_by=cluster"},
+    {"direct_nchw", "g2mb2ic6ih9iw7oc4kh3kw2sh2dh1ph2 dtype=f32 layout=nchw", "cuda:direct"},
+};
+
+class GoldenCudaTest : public testing::TestWithParam<Golden> {};
+
+TEST_P(GoldenCudaTest, SourceIsAsBefore) {
+  const ConvSpec spec = parse_problem(GetParam().problem).spec;
+  const CudaConfig config = parse_config(GetParam().config).cuda;
+  ASSERT_EQ(why_illegal_cuda(spec, config, CudaDevice{}), "");
+  expect_golden(std::string(GetParam().name) + ".cu", emit_cuda(spec, config).source);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuda, GoldenCudaTest, testing::ValuesIn(kGoldens),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace convoke
+
+int main(int argc, char** argv) { return convoke::run_golden_tests(argc, argv); }
