@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "convoke/error.h"
+#include "runtime/dynamic_library.h"
 #include "runtime/env.h"
 
 namespace convoke {
@@ -54,14 +55,6 @@ std::vector<std::string> candidates() {
   return result;
 }
 
-/// What dlopen says, without the file name it begins with.
-std::string loader_message(const std::string& path) {
-  const char* text = dlerror();
-  std::string message = text == nullptr ? "unknown error of the dynamic loader" : text;
-  if (message.rfind(path + ": ", 0) == 0) message.erase(0, path.size() + 2);
-  return message;
-}
-
 /// The table in an opened library, or null with the reason.
 const ConvokeCpuBackend* table_of(void* library, std::string& why) {
   const auto getter =
@@ -79,23 +72,14 @@ const ConvokeCpuBackend* table_of(void* library, std::string& why) {
   return table;
 }
 
-std::string path_of(const ConvokeCpuBackend* table, const std::string& fallback) {
-  Dl_info info{};
-  return dladdr(table, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : fallback;
-}
-
-Opened open_library() {
+Opened open_cpu_library() {
   std::vector<std::string> tried;
   for (const std::string& path : candidates()) {
     std::string why;
-    // NOW: a broken library shows here, and no lookup happens later on some kernel's path.
-    // LOCAL: its symbols are nobody else's business.
-    if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL); library == nullptr) {
-      why = loader_message(path);
-    } else if (const ConvokeCpuBackend* table = table_of(library, why)) {
-      return {table, path_of(table, path)};
-    } else {
-      dlclose(library);
+    if (const DynamicLibrary library = open_library(path, why); library.handle != nullptr) {
+      if (const ConvokeCpuBackend* table = table_of(library.handle, why))
+        return {table, library.path};
+      dlclose(library.handle);
     }
     tried.push_back(fmt::format("{} ({})", path, why));
   }
@@ -109,7 +93,7 @@ Opened open_library() {
 const Opened& opened() {
   // A failure is tried again at the next call: the initialisation of a static that throws is
   // repeated.
-  static const Opened result = open_library();
+  static const Opened result = open_cpu_library();
   return result;
 }
 

@@ -31,6 +31,10 @@ const std::vector<EnvInfo>& env_table() {
        "the best that the CPU has"},
       {EnvVar::kCpuLibrary, "CONVOKE_CPU_LIBRARY", "path of libconvoke_cpu.so",
        "beside libconvoke.so or the program, else the loader's search"},
+      {EnvVar::kCudaDriver, "CONVOKE_CUDA_DRIVER", "path of the CUDA driver's library",
+       "libcuda.so.1, by the loader's search"},
+      {EnvVar::kNvrtc, "CONVOKE_NVRTC", "path of the NVRTC library",
+       "libnvrtc.so.13, then .12, by the loader's search and in the usual toolkit folders"},
       {EnvVar::kLog, "CONVOKE_LOG", "log level: trace, debug, info, warn, err, critical, off",
        "warn"},
   };
