@@ -7,6 +7,7 @@
 
 #include "compiler/config_text.h"
 #include "compiler/cuda_cost.h"
+#include "compiler/cuda_direct.h"
 #include "compiler/emit_cuda.h"
 
 namespace convoke {
@@ -65,10 +66,14 @@ std::string why_unused(const CudaConfig& config) {
   if (config.split == 0 && config.split_by != cuda::SplitBy::kWorkspace)
     return "split_by needs a split of 2 or more";
   if (cuda::is_gemm(config.family)) return "";
+  const bool tiled = config.family != Family::kReference;  // by bm, bn and bk alone
   const char* family = to_string(config.family);
-  for (const IntField& field : kIntFields)
-    if (config.*field.member != 0)
+  for (const IntField& field : kIntFields) {
+    const bool tile = field.member == &CudaConfig::bm || field.member == &CudaConfig::bn ||
+                      field.member == &CudaConfig::bk;
+    if (config.*field.member != 0 && !(tiled && tile))
       return fmt::format("{} has no {} ({})", family, field.name, config.*field.member);
+  }
   if (config.order != cuda::PixelOrder::kImage) return fmt::format("{} has no order", family);
   return "";
 }
@@ -80,10 +85,11 @@ const char* why_template_refuses(const cuda::ConvConfig& config, const CudaDevic
     case Family::kFma:
       return cuda::why_illegal_gemm(config, device.capability, device.shared_bytes_block);
     case Family::kDirect:
+      return cuda::why_illegal_direct(config);
+    case Family::kDepthwise:
+      return cuda::why_illegal_depthwise(config);
     case Family::kReference:
       return nullptr;
-    case Family::kDepthwise:
-      return "depthwise is not built yet";
   }
   return "unknown family";
 }
@@ -155,11 +161,8 @@ std::vector<KernelConfig> enumerate_cuda_configs(const ConvSpec& spec, const Cud
       configs.push_back(config);
   };
   enumerate_cuda_gemm(spec, device, add);
-  for (const Family family : {Family::kDepthwise, Family::kDirect}) {
-    CudaConfig config;
-    config.family = family;
-    add(config);
-  }
+  enumerate_cuda_depthwise(spec, add);
+  enumerate_cuda_direct(spec, add);
   return configs;
 }
 
@@ -168,7 +171,7 @@ KernelConfig default_cuda_config(const ConvSpec& spec, const CudaDevice& device)
   std::vector<double> predicted;
   for (const KernelConfig& config : configs)
     predicted.push_back(predict_cuda_us(spec, config.cuda, device));
-  // enumerate always holds `direct`, which runs every supported spec.
+  // Never empty: `direct` runs every supported spec.
   return configs[static_cast<std::size_t>(std::min_element(predicted.begin(), predicted.end()) -
                                           predicted.begin())];
 }

@@ -24,8 +24,10 @@ constexpr double kLoadLatency = 900, kPrologueCycles = 500, kStoreLatency = 600;
 constexpr double kSyncCycles = 45;     ///< barrier and bookkeeping of one step of the ring
 constexpr double kMmaChain = 35;       ///< ldmatrix and mma of one k16 that wait for each other
 constexpr double kUnhidden = 0.15;     ///< of the shorter of memory and everything else
-constexpr double kScalarMacs = 20;     ///< of `direct` per cycle: about two loads each
-constexpr double kDepthwiseMacs = 40;  ///< rows are reused from registers
+constexpr double kUnderLoad = 0.88;    ///< of the highest clock
+constexpr double kScatteredLoad = 16;  ///< cycles of a warp's load from 32 cache lines
+constexpr double kScalarStep = 3;      ///< cycles of a warp's loop besides loads and arithmetic
+constexpr double kScalarLatency = 60;  ///< cycles of a loop step that one warp cannot hide
 constexpr int kRegisters = 65536, kMaxRegisters = 255;
 
 int max_threads(const CudaDevice& d) {
@@ -100,7 +102,7 @@ class GemmModel {
   }
 
   double us() const {
-    const double cycles_per_us = d_.clock_ghz * 1e3 * 0.88;  // under load
+    const double cycles_per_us = d_.clock_ghz * kUnderLoad * 1e3;
     const auto blocks = static_cast<double>(cuda::gemm_blocks(c_, batch_));
     const double slots = static_cast<double>(d_.multiprocessors) * resident_;
     const double full = std::floor(blocks / slots);
@@ -168,17 +170,34 @@ class GemmModel {
   double steps_ = 0, most_steps_ = 0;  ///< of block_k: of a mean tile, of the longest
 };
 
+/// The families without shared memory, from the instructions of a thread and how many warps there
+/// are to hide their latency.
 double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
                  std::int64_t batch) {
-  const double rate = c.family == Family::kDepthwise ? kDepthwiseMacs : kScalarMacs;
-  const double outputs = static_cast<double>(spec.y_elements(batch));
-  // Few outputs do not fill the GPU: one each for a thread, some hundreds a multiprocessor.
-  const double filled = std::min(1.0, outputs / (512.0 * d.multiprocessors));
-  const double cycles = spec.macs(batch) / (rate * d.multiprocessors * filled);
-  const double chain = kLoadLatency * 2 + 4 * static_cast<double>(spec.c_per_group()) *
-                                              spec.mean_valid_r() * spec.mean_valid_s();
-  const double us = std::max(cycles, chain) / (d.clock_ghz * 1e3);
-  return kLaunchUs + combine(memory_us(spec, d, batch), us);
+  const double m = c.block_m, n = c.block_n, size = cuda::size_of(c.x_type);
+  const double convert = size == 2 ? 1.5 : 1;  // 2-byte elements are widened first
+  const double taps = spec.mean_valid_r() * spec.mean_valid_s();
+  double items = 0, loads = 0, steps = 0, macs = 0;  // of a thread, loads in cycles of a warp
+  if (c.family == Family::kDepthwise) {
+    const double columns = static_cast<double>(cuda::depthwise_columns(c).count);
+    items = static_cast<double>(cuda::depthwise_items(c) * batch);
+    steps = c.block_k * spec.mean_valid_r();
+    loads = columns * std::max(1.0, n * size / 4);
+    macs = m * n * static_cast<double>(c.s);
+  } else {
+    items = static_cast<double>(cuda::direct_items(c) * batch);
+    steps = taps * static_cast<double>(spec.c_per_group()) / c.block_k;
+    // Neighbouring threads share their pixels (nhwc), while their filters lie far apart.
+    const bool nhwc = c.y_layout == cuda::Layout::kNhwc && spec.k_per_group() > 1;
+    const double sectors = std::max(1.0, c.block_k * size / 4);
+    loads = nhwc ? m * sectors + n * kScatteredLoad : m * sectors + n;
+    macs = m * n * c.block_k;
+  }
+  const double step = std::max(loads, macs / 4 * convert) + kScalarStep;
+  const double warps = std::ceil(items / 32 / d.multiprocessors);  // of a multiprocessor
+  const double cycles = steps * std::max(warps * step, kScalarLatency);
+  return kLaunchUs + combine(memory_us(spec, d, batch),
+                             (cycles + kLoadLatency) / (d.clock_ghz * kUnderLoad * 1e3));
 }
 
 }  // namespace

@@ -35,8 +35,9 @@ std::string why(const std::string& problem, const std::string& config, const Cud
 
 TEST(CudaConfig, PrintsAndParsesBack) {
   for (const char* text :
-       {"cuda:mma,bm=128,bn=96,bk=64,wm=2,wn=2,stages=4", "cuda:direct", "cuda:depthwise",
-        "cuda:reference", "cuda:fma,bm=64,bn=64,bk=16,wm=2,wn=2,stages=3,split=4",
+       {"cuda:mma,bm=128,bn=96,bk=64,wm=2,wn=2,stages=4", "cuda:direct,bm=2,bn=4,bk=8",
+        "cuda:depthwise,bm=7,bn=8,bk=4", "cuda:reference",
+        "cuda:fma,bm=64,bn=64,bk=16,wm=2,wn=2,stages=3,split=4",
         "cuda:mma,bm=32,bn=64,bk=32,wm=1,wn=2,stages=6,split=8,split_by=cluster,order=batch"}) {
     const KernelConfig config = parse_config(text);
     EXPECT_EQ(config.target, TargetKind::kCuda);
@@ -70,16 +71,20 @@ TEST(CudaConfig, RefusesWhatATemplateCannotRun) {
   EXPECT_EQ(why(conv, good, hopper), "");
   EXPECT_EQ(why(conv, good, ampere), "");
   EXPECT_THAT(why(conv, good, turing), HasSubstr("compute capability 8.0"));
-  EXPECT_EQ(why(conv, "cuda:direct", turing), "");
+  EXPECT_EQ(why(conv, "cuda:direct,bm=2,bn=2,bk=8", turing), "");
+  EXPECT_EQ(why(conv, "cuda:reference", turing), "");
+  EXPECT_THAT(why(conv, "cuda:direct,bm=3,bn=2,bk=8", hopper), HasSubstr("1, 2, 4 or 8"));
+  EXPECT_THAT(why(conv, "cuda:depthwise,bm=2,bn=2,bk=1", hopper), HasSubstr("one input channel"));
   EXPECT_THAT(why(conv, "cuda:mma", hopper), HasSubstr("bm must be 16 to 256"));
   EXPECT_THAT(why(conv, "cuda:mma,bm=256,bn=128,bk=64,wm=4,wn=2,stages=3", ampere),
               HasSubstr("shared memory"));
   EXPECT_THAT(why(conv, good + ",split=2,split_by=cluster", ampere), HasSubstr("9.0"));
   EXPECT_THAT(why("mb8ic64ih14oc64kh3ph1", good, hopper), HasSubstr("fma is for f32"));
   EXPECT_THAT(why(conv, good + ",split_by=cluster", hopper), HasSubstr("split of 2 or more"));
-  for (const char* unused : {"bm=64", "stages=2", "split=2", "order=batch", "wn=1"})
-    EXPECT_THAT(why(conv, std::string("cuda:direct,") + unused, hopper),
+  for (const char* unused : {"stages=2", "split=2", "order=batch", "wn=1"})
+    EXPECT_THAT(why(conv, std::string("cuda:direct,bm=1,bn=1,bk=1,") + unused, hopper),
                 HasSubstr("direct has no"));
+  EXPECT_THAT(why(conv, "cuda:reference,bm=1", hopper), HasSubstr("reference has no bm"));
 }
 
 TEST(CudaConfig, SaysWhatIsNotSupported) {

@@ -29,7 +29,9 @@ const Golden kGoldens[] = {
      "cuda:mma,bm=64,bn=128,bk=64,wm=2,wn=2,stages=4,split=4"},
     {"fma_cluster", "mb1ic256ih14iw12oc256kh1kw1 dtype=f32",
      "cuda:fma,bm=64,bn=64,bk=32,wm=2,wn=2,stages=3,split=2,split_by=cluster"},
-    {"direct_nchw", "g2mb2ic6ih9iw7oc4kh3kw2sh2dh1ph2 dtype=f32 layout=nchw", "cuda:direct"},
+    {"direct_nchw", "g2mb2ic6ih9iw7oc4kh3kw2sh2dh1ph2 dtype=f32 layout=nchw",
+     "cuda:direct,bm=2,bn=2,bk=1"},
+    {"depthwise", "g32mb8ic32ih14oc32kh3ph1 dtype=f16", "cuda:depthwise,bm=7,bn=8,bk=4"},
 };
 
 class GoldenCudaTest : public testing::TestWithParam<Golden> {};
