@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Records runs of `convoke bench --peer ... --json` and turns them into tables.
+"""Records runs of `convoke bench --peer ... --json` and of bench/cudnn.py and turns them into tables.
 
   bench/report.py record OUT.jsonl -- build/release/bin/convoke bench --peer onednn --problems FILE --json
   bench/report.py table bench/results/*.jsonl             Markdown for the README: one row a file
   bench/report.py layers bench/results/X.jsonl            Markdown: one row a problem, slowest ratio first
 
 The mean is geometric over the layers, each weighted by how often the network runs it; `ratio` is the
-peer's time over ours, so more is better for us. Python's standard library only.
+peer's time over ours, so more is better for us. Where a run has cold and warm figures, times are cold
+ones. Rows with a name of their own (`row`: the study's configuration) stand beside the layer and are in
+no mean but their own. Python's standard library only.
 """
 
 import argparse
@@ -35,7 +37,7 @@ def load(path):
                 except json.JSONDecodeError as error:
                     fail(f"{path}:{number}: not JSON: {error}")
                 if "run" in entry:
-                    run = entry["run"]
+                    run = {**(run or {}), **entry["run"]}
                 elif "summary" in entry:
                     summary = entry["summary"]
                 else:
@@ -48,16 +50,30 @@ def load(path):
 
 
 def compared(path, records):
-    with_peer = [r for r in records if r.get("ratio")]
+    with_peer = [r for r in records if r.get("ratio") and not r.get("row")]
     if not with_peer:
         fail(f"{path}: no record has a ratio; run bench with --peer")
     return with_peer
 
 
-def weighted_mean(records):
-    """Geometric mean of the ratios, weighted by count."""
-    weight = sum(r["count"] for r in records)
-    return math.exp(sum(r["count"] * math.log(r["ratio"]) for r in records) / weight)
+def weighted_mean(records, key="ratio"):
+    """Geometric mean of the ratios, weighted by count; None if there is none."""
+    values = [(r["count"], r[key]) for r in records if r.get(key)]
+    weight = sum(count for count, _ in values)
+    return math.exp(sum(count * math.log(value) for count, value in values) / weight) if values else None
+
+
+def number(value, digits=2):
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def named_rows(records):
+    """{problem: {row's name: record}} of the rows beside the layers, and those names."""
+    rows = {}
+    for r in records:
+        if r.get("row"):
+            rows.setdefault(r["problem"], {})[r["row"]] = r
+    return rows, sorted({name for of_problem in rows.values() for name in of_problem})
 
 
 def label(record):
@@ -88,36 +104,63 @@ def record(out, command):
         fail(f"the command ended with status {result.returncode}; {out} holds what it printed")
 
 
+def print_table(heads, rows):
+    print("| " + " | ".join(heads) + " |")
+    print("|" + "---|" * len(heads))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
 def table(paths):
-    print("| run | device | threads | layers | ours, ms | peer | peer's, ms | mean ratio | least ratio | layer |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for path in paths:
-        _, records, summary = load(path)
-        rows = compared(path, records)
-        least = min(rows, key=lambda r: r["ratio"])
-        ours = sum(r["count"] * r["time_us"] for r in rows) / 1000
-        theirs = sum(r["count"] * r["peer_us"] for r in rows) / 1000
-        layers = str(len(rows)) if len(rows) == len(records) else f"{len(rows)} of {len(records)}"
-        name = os.path.splitext(os.path.basename(path))[0]
-        print(f"| {name} | {summary.get('model') or summary['device']} | {summary.get('threads', '')} | {layers} | "
-              f"{ours:.2f} | {rows[0]['peer_version']} | {theirs:.2f} | {weighted_mean(rows):.2f} | "
-              f"{least['ratio']:.2f} | {label(least)} |")
+    loaded = [(path, *load(path)[1:]) for path in paths]
+    with_warm = any(r.get("warm_ratio") for _, records, _ in loaded for r in records)
+    names = sorted({name for _, records, _ in loaded for name in named_rows(records)[1]})
+    rows = []
+    for path, records, summary in loaded:
+        timed = compared(path, records)
+        least = min(timed, key=lambda r: r["ratio"])
+        layers_in_all = sum(not r.get("row") for r in records)
+        row = [os.path.splitext(os.path.basename(path))[0], summary.get("model") or summary["device"],
+               str(summary.get("threads") or ""),
+               str(len(timed)) if len(timed) == layers_in_all else f"{len(timed)} of {layers_in_all}",
+               number(sum(r["count"] * r["time_us"] for r in timed) / 1000), timed[0]["peer_version"],
+               number(sum(r["count"] * r["peer_us"] for r in timed) / 1000), number(weighted_mean(timed)),
+               number(least["ratio"]), label(least)]
+        row += [number(weighted_mean(timed, "warm_ratio"))] if with_warm else []
+        row += [number(weighted_mean([r for r in records if r.get("row") == name])) for name in names]
+        rows.append(row)
+    heads = ["run", "device", "threads", "layers", "ours, ms", "peer", "peer's, ms", "mean ratio", "least ratio", "layer"]
+    heads += ["mean ratio, warm"] if with_warm else []
+    print_table(heads + [f"mean ratio of {name}" for name in names], rows)
 
 
 def layers(path):
     run, records, summary = load(path)
-    rows = compared(path, records)
+    timed = compared(path, records)
     when = f", {run['date']}, {run['commit']}" if run else ""
-    print(f"{summary['device']}, {summary['driver']}, {summary['compiler']}, against {rows[0]['peer_version']}{when}\n")
-    print("| layer | count | ours, us | GFLOP/s | configuration | peer's, us | peer's kernel | ratio |")
-    print("|---|---|---|---|---|---|---|---|")
-    for r in sorted(rows, key=lambda r: r["ratio"]):
-        print(f"| {label(r)} `{r['problem']}` | {r['count']} | {r['time_us']:.1f} | {r['gflops']:.0f} | `{r['config']}` | "
-              f"{r['peer_us']:.1f} | {r.get('peer_implementation', '')} | {r['ratio']:.2f} |")
+    print(f"{summary['device']}, {summary['driver']}, {summary['compiler']}, against {timed[0]['peer_version']}{when}\n")
+    beside, names = named_rows(records)
+    with_warm = any(r.get("warm_ratio") for r in timed)
+    heads = ["layer", "count", "ours, us", "GFLOP/s", "configuration", "peer's, us", "peer's kernel", "ratio"]
+    heads += ["ours warm, us", "peer's warm, us", "ratio warm"] if with_warm else []
+    heads += [f"{name}, us" for name in names]
+    rows = []
+    for r in sorted(timed, key=lambda r: r["ratio"]):
+        row = [f"{label(r)} `{r['problem']}`", str(r["count"]), number(r["time_us"], 1), number(r["gflops"], 0),
+               f"`{r['config']}`", number(r["peer_us"], 1), r.get("peer_implementation") or "", number(r["ratio"])]
+        if with_warm:
+            row += [number(r.get("warm_us"), 1), number(r.get("peer_warm_us"), 1), number(r.get("warm_ratio"))]
+        for name in names:
+            other = beside.get(r["problem"], {}).get(name, {})
+            row.append(number(other.get("time_us"), 1) or other.get("status", ""))
+        rows.append(row)
+    print_table(heads, rows)
     for r in records:
-        if not r.get("ratio"):
+        if not r.get("ratio") and not r.get("row"):
             print(f"\nNot compared: {label(r)}: {r.get('reason') or r['status']}")
-    print(f"\nMean ratio, weighted by count: {weighted_mean(rows):.3f}; least: {min(r['ratio'] for r in rows):.3f}")
+    print(f"\nMean ratio, weighted by count: {weighted_mean(timed):.3f}; least: {min(r['ratio'] for r in timed):.3f}")
+    if with_warm:
+        print(f"Warm: {weighted_mean(timed, 'warm_ratio'):.3f}")
 
 
 def main():

@@ -46,6 +46,25 @@ class Report(unittest.TestCase):
         self.assertIn("| 1 of 2 |", self.run_report("table", self.path).stdout)
         self.assertIn("Not compared: b: measured", self.run_report("layers", self.path).stdout)
 
+    def test_cold_and_warm_figures_and_named_rows(self):
+        cold = {**layer("a", 3, 100, 200), "warm_us": 50, "peer_warm_us": 50, "warm_ratio": 1.0}
+        study = {**layer("a", 3, 400, 200), "row": "study"}
+        none = {**layer("b", 1, 0, None), "problem": "mb1ic2", "row": "study", "status": "unsupported", "time_us": None}
+        other = {**layer("b", 1, 100, 25), "problem": "mb1ic2", "warm_us": 50, "peer_warm_us": 800, "warm_ratio": 16.0}
+        self.write({"run": {"date": "D", "commit": "C"}}, cold, study, other, none, SUMMARY)
+        out = self.run_report("layers", self.path).stdout
+        self.assertIn("Mean ratio, weighted by count: 1.189; least: 0.250\nWarm: 2.000\n", out)
+        self.assertIn("| 200.0 |  | 2.00 | 50.0 | 50.0 | 1.00 | 400.0 |", out)
+        self.assertIn("| 16.00 | unsupported |", out)
+        self.assertNotIn("Not compared", out)
+        out = self.run_report("table", self.path).stdout
+        self.assertIn("| mean ratio, warm | mean ratio of study |", out)
+        self.assertIn("| net | M | 2 | 2 | 0.40 | oneDNN 9 | 0.62 | 1.19 | 0.25 | b | 2.00 | 0.50 |", out)
+
+    def test_a_run_described_twice_is_merged(self):
+        self.write({"run": {"date": "D", "commit": "C"}}, {"run": {"date": "E"}}, layer("a", 1, 100, 100), SUMMARY)
+        self.assertIn("oneDNN 9, E, C", self.run_report("layers", self.path).stdout)
+
     def test_unfinished_and_broken_files_are_refused(self):
         self.write(layer("a", 1, 100, 100))
         self.assertIn("did not finish", self.run_report("table", self.path).stderr)
