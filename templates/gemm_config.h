@@ -18,6 +18,8 @@ constexpr int kStripRows = 16;   ///< rows of a warp's tile that are staged for 
 
 constexpr int kMaxGemmTaps = 1024;  ///< of a filter's axis; also bounds constexpr loops over taps
 
+constexpr long long kMaxReach = 1LL << 29;  ///< of coordinates: sums of a few stay in 32 bits
+
 constexpr long long c_per_group(const ConvConfig& c) { return c.c / c.groups; }
 constexpr long long k_per_group(const ConvConfig& c) { return c.k / c.groups; }
 constexpr int gemm_threads(const ConvConfig& c) { return c.warps_m * c.warps_n * 32; }
@@ -147,6 +149,10 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
   }
   if (c.r > kMaxGemmTaps || c.s > kMaxGemmTaps)
     return "filters of more than 1024 rows or columns are for the direct family";
+  if (c.pad_h > kMaxReach || c.pad_w > kMaxReach || (c.p - 1) * c.stride_h > kMaxReach ||
+      (c.q - 1) * c.stride_w > kMaxReach || (c.r - 1) * c.dilation_h > kMaxReach ||
+      (c.s - 1) * c.dilation_w > kMaxReach)
+    return "padding, strides or dilations that reach beyond 2^29 are for the direct family";
   if (c.p > (1LL << 30) / c.q || c.h > (1LL << 30) || c.w > (1LL << 30))
     return "images of more than 2^30 pixels are for the direct family";
   if (c_per_group(c) > (1LL << 30) / (c.r * c.s) || c.k > (1LL << 30))

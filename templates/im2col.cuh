@@ -1,0 +1,212 @@
+// The implicit GEMM's operands: which element of the images (A) and of the weights (B) stands at a
+// row and a position of the reduction. Row offsets, and which taps are valid at a row, are computed
+// once per thread before the loop; inside it a tap is one constant-folded offset and one mask.
+#pragma once
+
+#include "templates/gemm_config.h"
+
+namespace convoke::cuda {
+
+template <bool kWide>
+struct OffsetType {
+  using Type = unsigned;
+};
+template <>
+struct OffsetType<true> {
+  using Type = unsigned long long;
+};
+
+/// Constants of a GEMM over one group.
+template <ConvConfig kCfg>
+struct Gemm {
+  static constexpr bool kNhwc = kCfg.x_layout == Layout::kNhwc;
+  static constexpr bool kBatch = kCfg.order == PixelOrder::kBatch;
+  static constexpr int kSize = size_of(kCfg.x_type);
+  static constexpr int kThreads = gemm_threads(kCfg);
+  static constexpr int kC = static_cast<int>(c_per_group(kCfg));
+  static constexpr int kK = static_cast<int>(k_per_group(kCfg));
+  static constexpr int kPixels = static_cast<int>(kCfg.p * kCfg.q);
+  static constexpr int kR0 = static_cast<int>(span_r(kCfg).begin);
+  static constexpr int kS0 = static_cast<int>(span_s(kCfg).begin);
+  static constexpr int kRs = static_cast<int>(span_r(kCfg).size());
+  static constexpr int kSs = static_cast<int>(span_s(kCfg).size());
+  static constexpr int kTaps = kRs * kSs;
+  static constexpr int kReduction = kTaps * kC;
+  static constexpr int kRowBytes = kCfg.block_k * kSize;
+  static constexpr int kTileA = kCfg.block_m * kRowBytes;
+  static constexpr int kTileB = kCfg.block_n * kRowBytes;
+
+  /// Elements between neighbours of the images.
+  static constexpr long long kStrideC = kNhwc ? 1 : kCfg.h * kCfg.w;
+  static constexpr long long kStrideW = kNhwc ? kCfg.c : 1;
+  static constexpr long long kStrideH = kStrideW * kCfg.w;
+  static constexpr long long kImage = kCfg.c * kCfg.h * kCfg.w;
+  /// And of the weights of one filter.
+  static constexpr long long kWeightC = kNhwc ? 1 : kCfg.r * kCfg.s;
+  static constexpr long long kWeightS = kNhwc ? kC : 1;
+  static constexpr long long kWeightR = kWeightS * kCfg.s;
+  static constexpr long long kFilter = static_cast<long long>(kC) * kCfg.r * kCfg.s;
+
+  /// A tile's rows lie in so many images at most; all offsets count from the first of them.
+  static constexpr long long kImages = kBatch ? kCfg.block_m : (kCfg.block_m - 2) / kPixels + 2;
+  using ImageOffset = typename OffsetType<(kImages * kImage * kSize > 0xffffffffLL)>::Type;
+  using WeightOffset = typename OffsetType<(kCfg.block_n * kFilter * kSize > 0xffffffffLL)>::Type;
+};
+
+/// The block's dynamic shared memory: the ring of stages, then the staged sums.
+__device__ __forceinline__ char* shared_memory() {
+  extern __shared__ __align__(128) char memory[];
+  return memory;
+}
+
+/// XOR that spreads the 16-byte chunks of eight neighbouring rows over all banks.
+template <ConvConfig kCfg>
+__device__ __forceinline__ int swizzle(int row) {
+  return Gemm<kCfg>::kRowBytes == 128 ? row & 7 : row >> 1 & 3;
+}
+
+/// A tap and a channel: a position of the reduction.
+struct Position {
+  int r, s, c;  ///< the tap within the spans of live taps
+  bool valid;   ///< within the reduction
+};
+
+/// Position number `k` of the reduction.
+template <ConvConfig kCfg>
+__device__ __forceinline__ Position position(int k) {
+  using G = Gemm<kCfg>;
+  const int tap = G::kNhwc ? k / G::kC : k % G::kTaps;
+  return {tap / G::kSs, tap % G::kSs, G::kNhwc ? k % G::kC : k / G::kTaps, k < G::kReduction};
+}
+
+/// Which taps are valid at one pixel. Filters of up to 16 by 15 taps: a bit for each live row and
+/// column of the filter; larger ones: the input coordinates of tap (0, 0), compared at each tap.
+template <ConvConfig kCfg, bool kMasks = (Gemm<kCfg>::kRs <= 16 && Gemm<kCfg>::kSs <= 15)>
+struct PixelTaps {
+  using G = Gemm<kCfg>;
+  unsigned bits = 0;  ///< rows of the filter in the low half, columns above, bit 31 never
+
+  __device__ __forceinline__ void set(int h, int w) {
+    bits = 0;
+#pragma unroll
+    for (int r = 0; r < G::kRs; ++r) {
+      const int at = h + r * static_cast<int>(kCfg.dilation_h);
+      bits |= at >= 0 && at < kCfg.h ? 1u << r : 0;
+    }
+#pragma unroll
+    for (int s = 0; s < G::kSs; ++s) {
+      const int at = w + s * static_cast<int>(kCfg.dilation_w);
+      bits |= at >= 0 && at < kCfg.w ? 1u << (16 + s) : 0;
+    }
+  }
+  /// What a position asks of `bits`.
+  static __device__ __forceinline__ unsigned need(const Position& at) {
+    return at.valid ? 1u << at.r | 1u << (16 + at.s) : 1u << 31;
+  }
+  __device__ __forceinline__ bool has(unsigned need) const { return (bits & need) == need; }
+};
+
+template <ConvConfig kCfg>
+struct PixelTaps<kCfg, false> {
+  int h = kNone, w = 0;
+  static constexpr int kNone = -(1 << 31);  ///< no tap brings it back into the image
+  struct Need {
+    int h, w;
+  };
+
+  __device__ __forceinline__ void set(int first_h, int first_w) { h = first_h, w = first_w; }
+  static __device__ __forceinline__ Need need(const Position& at) {
+    return {at.valid ? at.r * static_cast<int>(kCfg.dilation_h) : -1,
+            at.s * static_cast<int>(kCfg.dilation_w)};
+  }
+  __device__ __forceinline__ bool has(const Need& at) const {
+    const long long row = static_cast<long long>(h) + at.h, column = static_cast<long long>(w) + at.w;
+    return at.h >= 0 && row >= 0 && row < kCfg.h && column >= 0 && column < kCfg.w;
+  }
+};
+
+/// The pixels of a block's tile, and the taps that it visits.
+template <ConvConfig kCfg>
+struct PixelTile {
+  using G = Gemm<kCfg>;
+  long long first_image;  ///< offsets in x count from its start
+  long long first_pixel;  ///< kImage: m of the first row; kBatch: output position
+  int rows;               ///< valid rows of the tile
+  int in_image;           ///< kImage: pixel of the first row within its image
+  int r_begin, r_end, s_begin, s_end;  ///< kBatch: valid taps here, within the spans
+
+  __device__ __forceinline__ PixelTile(long long tile, long long n) {
+    if constexpr (G::kBatch) {
+      // Positions fastest: blocks at work together share images and weights.
+      const int at = static_cast<int>(tile % G::kPixels);
+      first_image = tile / G::kPixels * kCfg.block_m;
+      first_pixel = at;
+      in_image = 0;
+      const long long left = n - first_image;
+      rows = left < kCfg.block_m ? static_cast<int>(left) : kCfg.block_m;
+      const TapRange r = valid_taps(at / static_cast<int>(kCfg.q), kCfg.stride_h, kCfg.pad_h,
+                                    kCfg.dilation_h, kCfg.r, kCfg.h);
+      const TapRange s = valid_taps(at % static_cast<int>(kCfg.q), kCfg.stride_w, kCfg.pad_w,
+                                    kCfg.dilation_w, kCfg.s, kCfg.w);
+      r_begin = static_cast<int>(r.begin) - G::kR0, r_end = static_cast<int>(r.end) - G::kR0;
+      s_begin = static_cast<int>(s.begin) - G::kS0, s_end = static_cast<int>(s.end) - G::kS0;
+    } else {
+      first_pixel = tile * kCfg.block_m;
+      first_image = first_pixel / G::kPixels;
+      in_image = static_cast<int>(first_pixel - first_image * G::kPixels);
+      const long long left = n * G::kPixels - first_pixel;
+      rows = left < kCfg.block_m ? static_cast<int>(left) : kCfg.block_m;
+      r_begin = s_begin = 0, r_end = G::kRs, s_end = G::kSs;
+    }
+  }
+  __device__ __forceinline__ int reduction() const {
+    if constexpr (!G::kBatch) return G::kReduction;
+    return r_end > r_begin && s_end > s_begin ? (r_end - r_begin) * (s_end - s_begin) * G::kC : 0;
+  }
+  /// Byte offset of tap (0, 0) of the spans, channel 0 of the group, at a row of the tile; it wraps
+  /// where that lies in the padding, and comes back with a valid tap.
+  __device__ __forceinline__ typename G::ImageOffset row_offset(int row, int group,
+                                                                 PixelTaps<kCfg>& taps) const {
+    using Offset = typename G::ImageOffset;
+    int image = row, pixel = static_cast<int>(first_pixel);
+    if constexpr (!G::kBatch) {
+      pixel = in_image + row;
+      image = pixel / G::kPixels;
+      pixel -= image * G::kPixels;
+    }
+    const int p = pixel / static_cast<int>(kCfg.q), q = pixel % static_cast<int>(kCfg.q);
+    const int h = static_cast<int>(p * kCfg.stride_h - kCfg.pad_h + G::kR0 * kCfg.dilation_h);
+    const int w = static_cast<int>(q * kCfg.stride_w - kCfg.pad_w + G::kS0 * kCfg.dilation_w);
+    if (row < rows) taps.set(h, w);
+    return (static_cast<Offset>(image) * static_cast<Offset>(G::kImage) +
+            static_cast<Offset>(static_cast<long long>(h)) * static_cast<Offset>(G::kStrideH) +
+            static_cast<Offset>(static_cast<long long>(w)) * static_cast<Offset>(G::kStrideW) +
+            static_cast<Offset>(group) * static_cast<Offset>(G::kC * G::kStrideC)) *
+           static_cast<Offset>(G::kSize);
+  }
+  /// Output pixel number (n * P + p) * Q + q of a valid row.
+  __device__ __forceinline__ long long pixel_of(int row) const {
+    if constexpr (G::kBatch) return (first_image + row) * G::kPixels + first_pixel;
+    return first_pixel + row;
+  }
+};
+
+/// Byte offset of a position from a row's offset, in the images and in the weights.
+template <ConvConfig kCfg>
+__device__ __forceinline__ typename Gemm<kCfg>::ImageOffset image_delta(const Position& at) {
+  using G = Gemm<kCfg>;
+  using Offset = typename G::ImageOffset;
+  return static_cast<Offset>(at.r) * static_cast<Offset>(kCfg.dilation_h * G::kStrideH * G::kSize) +
+         static_cast<Offset>(at.s) * static_cast<Offset>(kCfg.dilation_w * G::kStrideW * G::kSize) +
+         static_cast<Offset>(at.c) * static_cast<Offset>(G::kStrideC * G::kSize);
+}
+template <ConvConfig kCfg>
+__device__ __forceinline__ typename Gemm<kCfg>::WeightOffset weight_delta(const Position& at) {
+  using G = Gemm<kCfg>;
+  using Offset = typename G::WeightOffset;
+  return static_cast<Offset>(at.r + G::kR0) * static_cast<Offset>(G::kWeightR * G::kSize) +
+         static_cast<Offset>(at.s + G::kS0) * static_cast<Offset>(G::kWeightS * G::kSize) +
+         static_cast<Offset>(at.c) * static_cast<Offset>(G::kWeightC * G::kSize);
+}
+
+}  // namespace convoke::cuda

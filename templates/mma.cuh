@@ -1,0 +1,15 @@
+// Implicit GEMM on the tensor cores (mma.sync): f16, bf16 and tf32, sums in f32, sm_80 and later.
+#pragma once
+
+#include "templates/mma_tile.cuh"
+#include "templates/gemm.cuh"
+
+namespace convoke::cuda {
+
+template <ConvConfig kCfg, typename Epilogue>
+__device__ __forceinline__ void run_mma(const ConvArgs& args) {
+  static_assert(kCfg.family == Family::kMma, "this is the mma family's template");
+  run_gemm<kCfg, Epilogue, MmaTile<kCfg>>(args);
+}
+
+}  // namespace convoke::cuda

@@ -1,0 +1,174 @@
+// From a block's sums to y: strips of 16 rows go through shared memory, so that neighbouring lanes
+// store neighbouring filters (nhwc) or pixels (nchw), then the epilogue, then y. Of a split
+// reduction the sums go to the workspace instead, or are added up over the cluster, in the order of
+// the splits either way.
+#pragma once
+
+#include "templates/epilogue.cuh"
+#include "templates/im2col.cuh"
+#include "templates/ptx/cluster.cuh"
+#include "templates/ptx/cp_async.cuh"
+#include "templates/tile_loader.cuh"
+
+namespace convoke::cuda {
+
+/// Element of y at a filter (of all groups) and a pixel (n * P + p) * Q + q.
+template <ConvConfig kCfg>
+__device__ __forceinline__ long long y_index(long long pixel, int filter) {
+  if constexpr (kCfg.y_layout == Layout::kNhwc) return pixel * kCfg.k + filter;
+  constexpr long long kImagePixels = kCfg.p * kCfg.q;
+  const long long image = pixel / kImagePixels;
+  return (image * kCfg.k + filter) * kImagePixels + (pixel - image * kImagePixels);
+}
+
+/// Epilogue and store of `kCount` neighbouring filters of one pixel. More than one: they are whole
+/// 16-byte vectors of y in nhwc, aligned.
+template <ConvConfig kCfg, typename Epilogue, int kCount>
+__device__ __forceinline__ void finish_and_store(const ConvArgs& args, float (&sums)[kCount],
+                                                 long long pixel, int filter) {
+  const long long at = y_index<kCfg>(pixel, filter);
+  finish_row<kCfg, Epilogue, (kCount > 1)>(args, sums, filter, at);
+  store_row<kCfg.y_type, (kCount > 1)>(args.y, at, sums);
+}
+
+/// How lanes share a staged strip: `kCount` filters of a row each.
+template <ConvConfig kCfg>
+struct StripLanes {
+  static constexpr bool kNhwc = kCfg.y_layout == Layout::kNhwc;
+  static constexpr int kVector = 16 / size_of(kCfg.y_type);
+  static constexpr bool kAligned = kNhwc && Gemm<kCfg>::kK % kVector == 0 &&
+                                   warp_tile_n(kCfg) % kVector == 0;
+  static constexpr int kCount = kAligned ? kVector : 1;
+  static constexpr int kColumns = warp_tile_n(kCfg) / kCount;
+  /// Row and first column of item `i` of the strip's rows * kColumns.
+  static __device__ __forceinline__ int row(int i, int rows) {
+    return kNhwc ? i / kColumns : i % rows;
+  }
+  static __device__ __forceinline__ int column(int i, int rows) {
+    return (kNhwc ? i % kColumns : i / rows) * kCount;
+  }
+};
+
+/// f32 partial sum of a split over the workspace.
+template <ConvConfig kCfg>
+__device__ __forceinline__ float* partial_sum(const ConvArgs& args, int split, long long pixel,
+                                              int filter) {
+  return static_cast<float*>(args.workspace) +
+         (split * (args.n * (kCfg.p * kCfg.q)) + pixel) * kCfg.k + filter;
+}
+
+/// Stores the block's tile from its warps' registers. All copies into the ring have landed.
+template <ConvConfig kCfg, typename Epilogue, typename Tile>
+__device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork<kCfg>& work,
+                                           const Tile& tile, int split) {
+  using G = Gemm<kCfg>;
+  using Lanes = StripLanes<kCfg>;
+  constexpr int kPitch = warp_tile_n(kCfg) + kStagingPad;
+  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
+  float* const staging = reinterpret_cast<float*>(shared_memory()) + warp * kStripRows * kPitch;
+  __syncthreads();  // the ring is read no more
+#pragma unroll
+  for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip) {
+    tile.stage(strip, staging, kPitch);
+    __syncwarp();
+#pragma unroll 2
+    for (int i = lane; i < kStripRows * Lanes::kColumns; i += 32) {
+      const int row = Lanes::row(i, kStripRows), column = Lanes::column(i, kStripRows);
+      const int tile_row = warp_m * warp_tile_m(kCfg) + strip * kStripRows + row;
+      const int filter = work.filter + warp_n * warp_tile_n(kCfg) + column;
+      if (tile_row >= work.pixels.rows || filter >= G::kK) continue;
+      const long long pixel = work.pixels.pixel_of(tile_row);
+      float sums[Lanes::kCount];
+#pragma unroll
+      for (int j = 0; j < Lanes::kCount; ++j) sums[j] = staging[row * kPitch + column + j];
+      const int k = work.group * G::kK + filter;
+      if constexpr (kCfg.split_k > 1) {
+        float* const to = partial_sum<kCfg>(args, split, pixel, k);
+#pragma unroll
+        for (int j = 0; j < Lanes::kCount; ++j) to[j] = sums[j];
+      } else {
+        finish_and_store<kCfg, Epilogue>(args, sums, pixel, k);
+      }
+    }
+    __syncwarp();
+  }
+}
+
+/// Adds up the cluster's tiles: every block stages all of its sums, then finishes some of the rows.
+template <ConvConfig kCfg, typename Epilogue, typename Tile>
+__device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockWork<kCfg>& work,
+                                              const Tile& tile) {
+  using G = Gemm<kCfg>;
+  using Lanes = StripLanes<kCfg>;
+  constexpr int kWarpPitch = warp_tile_n(kCfg) + kStagingPad;
+  constexpr int kPitch = kCfg.warps_n * kWarpPitch;
+  const int warp = static_cast<int>(threadIdx.x) / 32;
+  const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
+  float* const staged = reinterpret_cast<float*>(shared_memory());
+  __syncthreads();  // the ring is read no more
+#pragma unroll
+  for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip)
+    tile.stage(strip,
+               staged + (warp_m * warp_tile_m(kCfg) + strip * kStripRows) * kPitch +
+                   warp_n * kWarpPitch,
+               kPitch);
+  ptx::cluster_sync();
+  constexpr int kRows = static_cast<int>(ceil_div(kCfg.block_m, kCfg.split_k));
+  constexpr int kColumns = kCfg.warps_n * Lanes::kColumns;
+  const int first_row = ptx::cluster_rank() * kRows;
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * kColumns; i += G::kThreads) {
+    const int row = first_row + (Lanes::kNhwc ? i / kColumns : i % kRows);
+    const int column = (Lanes::kNhwc ? i % kColumns : i / kRows) * Lanes::kCount;
+    const int filter = work.filter + column;
+    if (row >= work.pixels.rows || filter >= G::kK) continue;
+    const unsigned address = ptx::shared_address(
+        staged + row * kPitch + column / warp_tile_n(kCfg) * kWarpPitch + column % warp_tile_n(kCfg));
+    float sums[Lanes::kCount];
+#pragma unroll
+    for (int j = 0; j < Lanes::kCount; ++j) sums[j] = 0;
+#pragma unroll
+    for (int rank = 0; rank < kCfg.split_k; ++rank) {
+      if constexpr (Lanes::kCount == 1) {
+        sums[0] += ptx::load_cluster(address, rank);
+      } else {
+#pragma unroll
+        for (int j = 0; j < Lanes::kCount; j += 4) {
+          const float4 part = ptx::load_cluster4(address + j * 4, rank);
+          sums[j] += part.x, sums[j + 1] += part.y, sums[j + 2] += part.z, sums[j + 3] += part.w;
+        }
+      }
+    }
+    finish_and_store<kCfg, Epilogue>(args, sums, work.pixels.pixel_of(row),
+                                     work.group * G::kK + filter);
+  }
+  ptx::cluster_sync();  // nobody leaves while its sums are read
+}
+
+/// `convoke_reduce`: adds up the partial sums of a split over the workspace.
+template <ConvConfig kCfg, typename Epilogue>
+__device__ __forceinline__ void run_reduce(const ConvArgs& args) {
+  constexpr int kWidth = reduce_width(kCfg);
+  const long long item = static_cast<long long>(blockIdx.x) * kReduceThreads + threadIdx.x;
+  const long long pixel = item / (kCfg.k / kWidth);
+  const int filter = static_cast<int>(item % (kCfg.k / kWidth)) * kWidth;
+  if (pixel >= args.n * (kCfg.p * kCfg.q)) return;
+  float sums[kWidth] = {};
+#pragma unroll 4
+  for (int split = 0; split < kCfg.split_k; ++split) {
+    const float* from = partial_sum<kCfg>(args, split, pixel, filter);
+    if constexpr (kWidth == 4) {
+      const float4 part = *reinterpret_cast<const float4*>(from);
+      sums[0] += part.x, sums[1] += part.y, sums[2] += part.z, sums[3] += part.w;
+    } else {
+      sums[0] += *from;
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < kWidth; ++j) {
+    float sum[1] = {sums[j]};
+    finish_and_store<kCfg, Epilogue>(args, sum, pixel, filter + j);
+  }
+}
+
+}  // namespace convoke::cuda
