@@ -27,7 +27,7 @@ __device__ __forceinline__ BlockWork<kCfg> block_work(long long n, int split) {
   BlockWork<kCfg> work{PixelTile<kCfg>(tile_of_group / kGroups, n),
                        static_cast<int>(tile_of_group % kGroups),
                        static_cast<int>(tile % kTilesN) * kCfg.block_n, 0, 0};
-  const int tiles = static_cast<int>(ceil_div(work.pixels.reduction(), kCfg.block_k));
+  const int tiles = (work.pixels.reduction() + kCfg.block_k - 1) / kCfg.block_k;
   work.k_begin = static_cast<int>(static_cast<long long>(tiles) * split / kCfg.split_k);
   work.k_end = static_cast<int>(static_cast<long long>(tiles) * (split + 1) / kCfg.split_k);
   return work;

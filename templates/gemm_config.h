@@ -101,6 +101,14 @@ constexpr long long gemm_blocks(const ConvConfig& c, long long n) {
   return gemm_tiles_m(c, n) * c.groups * gemm_tiles_n(c) * c.split_k;
 }
 
+/// Filters that a thread stores at once: as many as 16 bytes hold and the filters of a group allow.
+constexpr int store_width(const ConvConfig& c) {
+  if (c.y_layout == Layout::kNchw) return 1;
+  int width = 16 / size_of(c.y_type);
+  while (k_per_group(c) % width != 0) width /= 2;
+  return width;
+}
+
 /// f32 partial sums of a split over the workspace: [split][pixel][filter].
 constexpr long long gemm_workspace_bytes(const ConvConfig& c, long long n) {
   return c.split_k > 1 && c.split_by == SplitBy::kWorkspace
@@ -108,7 +116,9 @@ constexpr long long gemm_workspace_bytes(const ConvConfig& c, long long n) {
              : 0;
 }
 /// Filters that one thread of the reduction adds up: 16 bytes of partial sums where k allows it.
-constexpr int reduce_width(const ConvConfig& c) { return c.k % 4 == 0 ? 4 : 1; }
+constexpr int reduce_width(const ConvConfig& c) {
+  return c.k % 4 != 0 ? 1 : c.y_layout == Layout::kNhwc ? 4 : 1;
+}
 constexpr int kReduceThreads = 256;
 
 /// Why the GEMM families cannot run this, or null. `shared` is the most that a block can have.

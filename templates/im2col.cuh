@@ -109,7 +109,7 @@ struct PixelTaps {
 template <ConvConfig kCfg>
 struct PixelTaps<kCfg, false> {
   int h = kNone, w = 0;
-  static constexpr int kNone = -(1 << 31);  ///< no tap brings it back into the image
+  static constexpr int kNone = -0x7fffffff;  ///< no tap brings it back into the image
   struct Need {
     int h, w;
   };

@@ -21,8 +21,8 @@ __device__ __forceinline__ long long y_index(long long pixel, int filter) {
   return (image * kCfg.k + filter) * kImagePixels + (pixel - image * kImagePixels);
 }
 
-/// Epilogue and store of `kCount` neighbouring filters of one pixel. More than one: they are whole
-/// 16-byte vectors of y in nhwc, aligned.
+/// Epilogue and store of `kCount` neighbouring filters of one pixel. More than one: they are aligned
+/// to their size in y, which is nhwc.
 template <ConvConfig kCfg, typename Epilogue, int kCount>
 __device__ __forceinline__ void finish_and_store(const ConvArgs& args, float (&sums)[kCount],
                                                  long long pixel, int filter) {
@@ -35,10 +35,7 @@ __device__ __forceinline__ void finish_and_store(const ConvArgs& args, float (&s
 template <ConvConfig kCfg>
 struct StripLanes {
   static constexpr bool kNhwc = kCfg.y_layout == Layout::kNhwc;
-  static constexpr int kVector = 16 / size_of(kCfg.y_type);
-  static constexpr bool kAligned = kNhwc && Gemm<kCfg>::kK % kVector == 0 &&
-                                   warp_tile_n(kCfg) % kVector == 0;
-  static constexpr int kCount = kAligned ? kVector : 1;
+  static constexpr int kCount = store_width(kCfg);
   static constexpr int kColumns = warp_tile_n(kCfg) / kCount;
   /// Row and first column of item `i` of the strip's rows * kColumns.
   static __device__ __forceinline__ int row(int i, int rows) {
@@ -129,8 +126,9 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
     for (int j = 0; j < Lanes::kCount; ++j) sums[j] = 0;
 #pragma unroll
     for (int rank = 0; rank < kCfg.split_k; ++rank) {
-      if constexpr (Lanes::kCount == 1) {
-        sums[0] += ptx::load_cluster(address, rank);
+      if constexpr (Lanes::kCount % 4 != 0) {
+#pragma unroll
+        for (int j = 0; j < Lanes::kCount; ++j) sums[j] += ptx::load_cluster(address + j * 4, rank);
       } else {
 #pragma unroll
         for (int j = 0; j < Lanes::kCount; j += 4) {
@@ -164,11 +162,7 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
       sums[0] += *from;
     }
   }
-#pragma unroll
-  for (int j = 0; j < kWidth; ++j) {
-    float sum[1] = {sums[j]};
-    finish_and_store<kCfg, Epilogue>(args, sum, pixel, filter + j);
-  }
+  finish_and_store<kCfg, Epilogue>(args, sums, pixel, filter);
 }
 
 }  // namespace convoke::cuda

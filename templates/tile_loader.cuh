@@ -157,17 +157,17 @@ class GatherLoader {
   }
   /// Stores the fetched tile into `slot` of the ring.
   __device__ __forceinline__ void store(int slot) {
-    char* const a = shared_memory() + slot * (G::kTileA + G::kTileB);
+    const unsigned a = ptx::shared_address(shared_memory()) + slot * (G::kTileA + G::kTileB);
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i) {
       const Place at = place(i, kCfg.block_m);
-      if (at.row < kCfg.block_m) store_vector(a + chunk_offset<kCfg>(at.row, at.chunk), a_[i]);
+      if (at.row < kCfg.block_m) store_chunk(a + chunk_offset<kCfg>(at.row, at.chunk), a_[i]);
     }
 #pragma unroll
     for (int i = 0; i < kChunksB; ++i) {
       const Place at = place(i, kCfg.block_n);
       if (at.row < kCfg.block_n)
-        store_vector(a + G::kTileA + chunk_offset<kCfg>(at.row, at.chunk), b_[i]);
+        store_chunk(a + G::kTileA + chunk_offset<kCfg>(at.row, at.chunk), b_[i]);
     }
   }
 
@@ -189,6 +189,9 @@ class GatherLoader {
     const int at = static_cast<int>(threadIdx.x) + i * G::kThreads;
     if constexpr (G::kNhwc) return {at / kChunks, at % kChunks};
     return at < rows * kChunks ? Place{at % rows, at / rows} : Place{rows, 0};
+  }
+  static __device__ __forceinline__ void store_chunk(unsigned to, const Vector& v) {
+    ptx::store_shared16(to, v.word[0], v.word[1], v.word[2], v.word[3]);
   }
   __device__ __forceinline__ int first_position(int chunk) const {
     return tile_ * kCfg.block_k + chunk * kElements;

@@ -6,6 +6,7 @@
 
 #include "templates/conv_types.h"
 #include "templates/ptx/convert.cuh"
+#include "templates/ptx/memory.cuh"
 
 namespace convoke::cuda {
 
@@ -41,9 +42,9 @@ __device__ __forceinline__ void store_piece(void* to, const Piece<kBytes>& piece
   else if constexpr (kBytes == 4)
     *static_cast<unsigned*>(to) = word[0];
   else if constexpr (kBytes == 8)
-    *static_cast<uint2*>(to) = uint2{word[0], word[1]};
+    ptx::store8(to, word[0], word[1]);
   else
-    *static_cast<uint4*>(to) = uint4{word[0], word[1], word[2], word[3]};
+    ptx::store16(to, word[0], word[1], word[2], word[3]);
 }
 __device__ __forceinline__ Vector load_vector(const void* from) { return load_piece<16>(from); }
 __device__ __forceinline__ void store_vector(void* to, const Vector& v) { store_piece(to, v); }

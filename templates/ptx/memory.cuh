@@ -1,0 +1,21 @@
+// Wide stores to global memory. Spelled out: an assignment through a vector type's pointer came out
+// of NVRTC 13.0 as four stores of a word each.
+#pragma once
+
+namespace convoke::cuda::ptx {
+
+__device__ __forceinline__ void store8(void* to, unsigned a, unsigned b) {
+  asm volatile("st.global.v2.b32 [%0], {%1, %2};" ::"l"(to), "r"(a), "r"(b) : "memory");
+}
+__device__ __forceinline__ void store16(void* to, unsigned a, unsigned b, unsigned c, unsigned d) {
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(a), "r"(b), "r"(c), "r"(d)
+               : "memory");
+}
+/// The same into shared memory.
+__device__ __forceinline__ void store_shared16(unsigned to, unsigned a, unsigned b, unsigned c,
+                                               unsigned d) {
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a), "r"(b), "r"(c), "r"(d)
+               : "memory");
+}
+
+}  // namespace convoke::cuda::ptx
