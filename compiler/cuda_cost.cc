@@ -20,14 +20,15 @@ constexpr double kSharedBytes = 128;                      ///< the same, from sh
 constexpr double kClusterBytes = 24;  ///< the same, from another block's shared memory
 constexpr double kLaneCopies = 16;    ///< copies of single lanes that are issued in a cycle
 // A block's life outside its loop, in cycles: addresses and the first loads; the last stores.
-constexpr double kLoadLatency = 900, kPrologueCycles = 500, kStoreLatency = 600;
-constexpr double kSyncCycles = 45;     ///< barrier and bookkeeping of one step of the ring
-constexpr double kMmaChain = 35;       ///< ldmatrix and mma of one k16 that wait for each other
-constexpr double kUnhidden = 0.15;     ///< of the shorter of memory and everything else
-constexpr double kUnderLoad = 0.88;    ///< of the highest clock
-constexpr double kScatteredLoad = 16;  ///< cycles of a warp's load from 32 cache lines
-constexpr double kScalarStep = 3;      ///< cycles of a warp's loop besides loads and arithmetic
-constexpr double kScalarLatency = 60;  ///< cycles of a loop step that one warp cannot hide
+constexpr double kLoadLatency = 900, kEdgeLatency = kLoadLatency + 500 + 600;
+constexpr double kClusterLatency = 700;  ///< two barriers of a cluster and remote loads
+constexpr double kSyncCycles = 45;       ///< barrier and bookkeeping of one step of the ring
+constexpr double kMmaChain = 35;         ///< ldmatrix and mma of one k16 that wait for each other
+constexpr double kUnhidden = 0.15;       ///< of the shorter of memory and everything else
+constexpr double kUnderLoad = 0.88;      ///< of the highest clock
+constexpr double kScatteredLoad = 16;    ///< cycles of a warp's load from 32 cache lines
+constexpr double kScalarStep = 3;        ///< cycles of a warp's loop besides loads and arithmetic
+constexpr double kScalarLatency = 60;    ///< cycles of a loop step that one warp cannot hide
 constexpr int kRegisters = 65536, kMaxRegisters = 255;
 
 int max_threads(const CudaDevice& d) {
@@ -85,20 +86,27 @@ double combine(double memory, double rest) {
   return std::max(memory, rest) + kUnhidden * std::min(memory, rest);
 }
 
+/// Most taps that are valid at one output position.
+double most_taps(const ConvSpec& spec) {
+  std::int64_t rows = 0, columns = 0;
+  for (std::int64_t p = 0; p < spec.p; ++p) rows = std::max(rows, spec.valid_r(p).size());
+  for (std::int64_t q = 0; q < spec.q; ++q) columns = std::max(columns, spec.valid_s(q).size());
+  return static_cast<double>(rows * columns);
+}
+
 class GemmModel {
  public:
   GemmModel(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d, std::int64_t batch)
       : spec_(spec), c_(c), d_(d), batch_(batch), resident_(resident_blocks(c, d)) {
-    const double chunk = c.block_k;
-    double taps = static_cast<double>(cuda::span_r(c).size() * cuda::span_s(c).size());
-    most_steps_ = std::ceil(taps * static_cast<double>(cuda::c_per_group(c)) / chunk);
-    steps_ = most_steps_;
-    if (c.order == cuda::PixelOrder::kBatch) {
-      taps = spec.mean_valid_r() * spec.mean_valid_s();
-      steps_ = taps * static_cast<double>(cuda::c_per_group(c)) / chunk;
+    const double channels = static_cast<double>(cuda::c_per_group(c)) / c.block_k / c.split_k;
+    double mean = static_cast<double>(cuda::span_r(c).size() * cuda::span_s(c).size());
+    double most = mean;
+    if (c.order == cuda::PixelOrder::kBatch) {  // a tile has the taps of its own position
+      mean = spec.mean_valid_r() * spec.mean_valid_s();
+      most = most_taps(spec);
     }
-    steps_ = std::max(1.0, std::ceil(steps_ / c.split_k * 4) / 4);
-    most_steps_ = std::max(1.0, std::ceil(most_steps_ / c.split_k));
+    steps_ = std::max(1.0, std::ceil(mean * channels * 4) / 4);
+    most_steps_ = std::max(1.0, std::ceil(most * channels));
   }
 
   double us() const {
@@ -108,13 +116,13 @@ class GemmModel {
     const double full = std::floor(blocks / slots);
     const double rest = blocks - full * slots;
     // While one block of a multiprocessor starts or stores, the others multiply.
-    const double full_wave = steps_ * step_cycles(resident_) + edge_cycles(resident_) / resident_;
-    double cycles = full * full_wave;
+    double cycles = full * (steps_ * step_cycles(resident_) + kEdgeLatency / resident_ +
+                            resident_ * edge_cycles());
     if (rest > 0) {
       const double shared = std::ceil(rest / d_.multiprocessors);
-      cycles += (full > 0 ? steps_ : most_steps_) * step_cycles(shared);
+      cycles += (full > 0 ? steps_ : most_steps_) * step_cycles(shared) + shared * edge_cycles();
     }
-    cycles += edge_cycles(1);
+    cycles += kEdgeLatency;
     return kLaunchUs + combine(memory_us(spec_, d_, batch_), cycles / cycles_per_us) +
            split_us(cycles_per_us);
   }
@@ -140,26 +148,26 @@ class GemmModel {
     const double throughput = blocks * std::max({math, shared, l2, copies / kLaneCopies});
     const double chain = k * size / 32 * kMmaChain + kSyncCycles;
     const double latency = kLoadLatency / std::max(1, c_.stages - 1);
-    return std::max({throughput + kSyncCycles / blocks, chain, latency});
+    const double slowest = std::max({throughput, chain, latency});
+    return slowest + kUnhidden * (throughput + chain + latency - slowest);
   }
 
-  /// Cycles of a block before and after its loop.
-  double edge_cycles(double blocks) const {
+  /// Cycles of shared memory and L2 that each block takes before and after its loop.
+  double edge_cycles() const {
     const double outputs = static_cast<double>(c_.block_m) * c_.block_n;
-    const double bytes = outputs * (cuda::size_of(c_.y_type) + 8);  // staged in shared memory
-    const double fill = kLoadLatency + static_cast<double>(cuda::tile_bytes(c_)) / kL2Bytes;
-    return kPrologueCycles + fill + kStoreLatency + blocks * bytes / kSharedBytes;
+    const double staged = outputs * (cuda::size_of(c_.y_type) + 8) / kSharedBytes;
+    const double first = static_cast<double>(cuda::tile_bytes(c_)) / kL2Bytes;
+    const bool clustered = c_.split_k > 1 && c_.split_by == cuda::SplitBy::kCluster;
+    return staged + first + (clustered ? kClusterLatency + outputs * 4 / kClusterBytes : 0);
   }
 
+  /// Besides what a block does.
   double split_us(double cycles_per_us) const {
     if (c_.split_k == 1) return 0;
-    if (c_.split_by == cuda::SplitBy::kCluster) {
-      const double bytes = 4.0 * c_.block_m * c_.block_n * resident_;
-      return kClusterLaunchUs + (kStoreLatency + bytes / kClusterBytes) / cycles_per_us;
-    }
+    if (c_.split_by == cuda::SplitBy::kCluster) return kClusterLaunchUs;
     const double bytes = 2.0 * static_cast<double>(cuda::workspace_bytes(c_, batch_));
     const double per_us = kL2Bytes / 2 * d_.multiprocessors * cycles_per_us;
-    return kSecondLaunchUs + (kLoadLatency + kStoreLatency) / cycles_per_us + bytes / per_us;
+    return kSecondLaunchUs + kEdgeLatency / cycles_per_us + bytes / per_us;
   }
 
   const ConvSpec& spec_;
