@@ -36,7 +36,7 @@ void enumerate_cuda_depthwise(const ConvSpec& spec,
   if (spec.c_per_group() != 1 || spec.x_layout != spec.y_layout) return;
   const bool nhwc = spec.x_layout == Layout::kNhwc;
   const int widest = nhwc ? common_power(spec.k, 16 / size_of(spec.x_type)) : 1;
-  for (int bn = widest; bn >= 1; bn /= 2)
+  for (int bn = widest; 4 * bn >= widest && bn >= 1; bn /= 2)
     // 7 and 14 are the rows of the last layers of most networks.
     for (const int bm : {1, 2, 4, 7, 8, 14})
       for (const int bk : {1, 4, 8}) {

@@ -13,7 +13,7 @@ constexpr int kDepthwiseThreads = 128;
 constexpr int kMaxDepthwiseColumns = 64;  ///< input columns of a thread, also bounds registers
 constexpr int kMaxDepthwiseTaps = 32;     ///< of a filter's row, all unrolled
 constexpr int kMaxFilterWords = 64;       ///< registers that hold a thread's filters
-constexpr int kMaxDepthwiseFmas = 2048;   ///< bounds the unrolled code
+constexpr int kMaxDepthwiseFmas = 640;  ///< of the unrolled code (twice: with and without borders)
 
 /// Input channels that a thread's filters read, side by side.
 constexpr int depthwise_inputs(const ConvConfig& c) {
@@ -79,6 +79,7 @@ constexpr int depthwise_alignment(const ConvConfig& c) {
 
 /// Why the depthwise family cannot run this, or null.
 constexpr const char* why_illegal_depthwise(const ConvConfig& c) {
+  constexpr int kMaxOutputs = 64;
   if (c.c != c.groups) return "depthwise needs one input channel a group";
   if (c.x_layout != c.y_layout) return "depthwise needs x and y in one layout";
   if (c.block_m < 1 || c.block_m > 16) return "bm must be 1 to 16 outputs of a row";
@@ -86,6 +87,7 @@ constexpr const char* why_illegal_depthwise(const ConvConfig& c) {
   if (c.block_k < 1 || c.block_k > 64) return "bk must be 1 to 64 rows";
   if (c.block_n > 1 && c.x_layout == Layout::kNchw) return "bn must be 1 in nchw";
   if (c.block_n * size_of(c.x_type) > 16) return "bn filters must not exceed 16 bytes of x";
+  if (c.block_m * c.block_n > kMaxOutputs) return "bm * bn must not exceed 64 (registers)";
   if (c.k % c.block_n != 0) return "bn must divide the filters";
   const long long multiplier = c.k / c.groups;
   if (multiplier % c.block_n != 0 && c.block_n % multiplier != 0)
@@ -93,8 +95,10 @@ constexpr const char* why_illegal_depthwise(const ConvConfig& c) {
   if (c.s > kMaxDepthwiseTaps) return "filter rows of more than 32 taps are for the direct family";
   if (depthwise_columns(c).count > kMaxDepthwiseColumns)
     return "bm outputs read more than 64 columns: a smaller bm";
-  if (!depthwise_keeps_filters(c) && c.s * c.block_n * size_of(c.x_type) > 4 * kMaxFilterWords)
-    return "a row of taps of bn filters exceeds the registers: a smaller bn";
+  if (!depthwise_keeps_filters(c) && c.s * c.block_n > kMaxFilterWords)
+    return "a row of taps of bn filters exceeds 64 registers: a smaller bn";
+  if (!depthwise_keeps_filters(c) && c.s * c.block_m * c.block_n > kMaxDepthwiseFmas)
+    return "a row of taps at bm outputs of bn filters is too much code: a smaller bm or bn";
   return nullptr;
 }
 

@@ -48,6 +48,14 @@ constexpr unsigned reference_blocks(const ConvConfig& c, long long n) {
                        ceil_div(n * c.p * c.q, kReferencePixels));
 }
 
+/// A range of taps that holds every live one, without a walk over billions of taps.
+constexpr TapRange reached_taps(long long taps, long long outputs, long long stride, long long pad,
+                                long long dilation, long long size) {
+  // The last output sees the image from the earliest tap on, the first up to the latest.
+  return {valid_taps(outputs - 1, stride, pad, dilation, taps, size).begin,
+          valid_taps(0, stride, pad, dilation, taps, size).end};
+}
+
 constexpr bool is_power_of_two(long long v) { return v > 0 && (v & (v - 1)) == 0; }
 
 /// Why the direct family cannot run this, or null.
