@@ -53,7 +53,7 @@ CpuKernel::CpuKernel(const ConvSpec& spec, const CpuSchedule& schedule,
   packed_steps_.push_back(conv);
 }
 
-const std::vector<PlanStep>& CpuKernel::steps(WeightForm form) const {
+std::vector<PlanStep> CpuKernel::steps(std::int64_t, WeightForm form) const {
   return form == WeightForm::kPlain ? plain_steps_ : packed_steps_;
 }
 

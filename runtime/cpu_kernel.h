@@ -22,7 +22,7 @@ class CpuKernel final : public Kernel {
   /// @param entry code that stays mapped while `code` lives.
   CpuKernel(const ConvSpec& spec, const CpuSchedule& schedule, std::shared_ptr<Executor> executor,
             CpuKernelFn entry, std::shared_ptr<const void> code);
-  const std::vector<PlanStep>& steps(WeightForm form) const override;
+  std::vector<PlanStep> steps(std::int64_t batch, WeightForm form) const override;
   std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const override;
   std::int64_t packed_weight_bytes() const override { return packer_.bytes(); }
   void prepack(const void* w, void* packed, void* stream) const override;

@@ -19,8 +19,7 @@
 #include "runtime/cpu_limits.h"
 #include "runtime/env.h"
 #include "runtime/kernel_dump.h"
-#include "runtime/kernel_memory.h"
-#include "runtime/single_flight.h"
+#include "runtime/kernel_store.h"
 #include "runtime/thread_pool.h"
 
 namespace convoke {
@@ -78,7 +77,7 @@ class CpuTarget final : public Target {
                                      const CompiledKernel& compiled) const override;
   std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
                                     CacheSource* source) override;
-  KernelCache& cache() override { return cache_; }
+  KernelCache& cache() override { return kernels_.cache(); }
   void* allocate(std::size_t bytes) override;
   void deallocate(void* pointer) override { std::free(pointer); }
   void copy_in(void* device, const void* host, std::size_t bytes) override {
@@ -95,14 +94,10 @@ class CpuTarget final : public Target {
   }
   void require_legal(const ConvSpec& spec, const KernelConfig& config) const;
   std::string backend_emit(const ConvSpec& spec, const KernelConfig& config, int format) const;
-  std::shared_ptr<const Kernel> load_or_rebuild(const ConvSpec& spec, const KernelConfig& config,
-                                                const std::string& key, CacheSource& source);
 
   CpuTargetParts parts_;
   DeviceInfo info_;
-  KernelCache cache_;
-  KernelMemory memory_;
-  SingleFlight<std::shared_ptr<const Kernel>> loading_;
+  KernelStore kernels_;
   mutable std::once_flag bandwidth_once_;
   mutable double bandwidth_gb_s_ = 0;
 };
@@ -120,8 +115,7 @@ std::string compiler_name(const CpuTargetParts& parts) {
 
 CpuTarget::CpuTarget(CpuTargetParts parts)
     : parts_(std::move(parts)),
-      cache_(parts_.cache_dir, parts_.system_cache_dir),
-      memory_(parts_.kernels_in_memory) {
+      kernels_(parts_.cache_dir, parts_.system_cache_dir, parts_.kernels_in_memory) {
   utsname system{};
   uname(&system);
   info_.target = "cpu";
@@ -216,44 +210,13 @@ std::shared_ptr<const Kernel> CpuTarget::load(const ConvSpec& spec, const Kernel
                                      std::move(owner));
 }
 
-/// An entry that is intact but does not load (a linker that changed its mind) is a miss like any
-/// other.
-std::shared_ptr<const Kernel> CpuTarget::load_or_rebuild(const ConvSpec& spec,
-                                                         const KernelConfig& config,
-                                                         const std::string& key,
-                                                         CacheSource& source) {
-  const CompiledKernel compiled = cache_.get_or_compile(
-      key, [&] { return compile(spec, config); }, &source);
-  if (source == CacheSource::kCompiled) return load(spec, config, compiled);
-  try {
-    return load(spec, config, compiled);
-  } catch (const Error& error) {
-    spdlog::warn("cached kernel {} does not load ({}): compiling it again", key, error.what());
-    cache_.discard(key);
-    source = CacheSource::kCompiled;
-    const CompiledKernel again = compile(spec, config);
-    cache_.store(key, again);
-    return load(spec, config, again);
-  }
-}
-
 std::shared_ptr<const Kernel> CpuTarget::get(const ConvSpec& spec, const KernelConfig& config,
                                              CacheSource* source) {
   require_legal(spec, config);
-  const std::string key = cache_key(spec, config);
-  CacheSource from = CacheSource::kMemory;
-  std::shared_ptr<const Kernel> kernel = memory_.find(key);
-  if (kernel == nullptr) {
-    kernel = loading_.run(key, [&] {
-      // Another thread may have finished between our look and our turn.
-      if (auto found = memory_.find(key)) return found;
-      auto made = load_or_rebuild(spec, config, key, from);
-      memory_.put(key, made);
-      return made;
-    });
-  }
-  if (source != nullptr) *source = from;
-  return kernel;
+  return kernels_.get({.key = cache_key(spec, config),
+                       .compile = [&] { return compile(spec, config); },
+                       .load = [&](const CompiledKernel& k) { return load(spec, config, k); }},
+                      source);
 }
 
 void* CpuTarget::allocate(std::size_t bytes) {

@@ -97,6 +97,7 @@ struct Plan::Impl {
   bool from_cache = false;
   std::vector<std::string> operand_names;
   std::vector<EpilogueOperand> operands;
+  std::vector<PlanStep> steps;  // of n images, or of one if the batch is open
   std::size_t x_image = 0, y_image = 0;  // bytes of one image
   std::size_t x_align = 1, y_align = 1;
   std::size_t w_plain = 0, w_align = 1;
@@ -169,6 +170,7 @@ Plan::Plan(const Device& device, const ConvSpec& spec, const PlanOptions& option
   p.kernel = p.target->get(spec, config, &source);
   p.config = print_config(config);
   p.from_cache = source != CacheSource::kCompiled;
+  p.steps = p.kernel->steps(spec.open_batch() ? 1 : spec.n, p.form);
   p.operands = Epilogue::parse(spec.epilogue).operands();
   for (const EpilogueOperand& operand : p.operands) p.operand_names.push_back(operand.name);
   const auto element_bytes = [](DataType type) { return static_cast<std::size_t>(size_of(type)); };
@@ -193,7 +195,7 @@ Plan::~Plan() = default;
 
 const ConvSpec& Plan::spec() const { return impl_->spec; }
 std::string Plan::config() const { return impl_->config; }
-const std::vector<PlanStep>& Plan::steps() const { return impl_->kernel->steps(impl_->form); }
+const std::vector<PlanStep>& Plan::steps() const { return impl_->steps; }
 const std::vector<std::string>& Plan::operand_names() const { return impl_->operand_names; }
 std::int64_t Plan::packed_weight_bytes() const { return impl_->kernel->packed_weight_bytes(); }
 std::size_t Plan::alignment() const {

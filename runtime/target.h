@@ -46,15 +46,19 @@ using TimedLaunch = std::function<void(void* stream)>;
 class Kernel {
  public:
   virtual ~Kernel() = default;
-  virtual const std::vector<PlanStep>& steps(WeightForm form) const = 0;
+  /// What a launch of `batch` images does, in order.
+  virtual std::vector<PlanStep> steps(std::int64_t batch, WeightForm form) const = 0;
   virtual std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const = 0;
   virtual std::int64_t packed_weight_bytes() const = 0;
   /// Alignment in bytes that launch needs of x, w, y and the tensor operands: that of their elements
   /// (1: no more than that) or more.
   virtual std::size_t alignment() const { return 1; }
+  /// What the compiler did badly (spills, dropped directives): a kernel that is right, but that a
+  /// tuner need not time. Empty: nothing.
+  virtual std::string why_slow() const { return ""; }
   virtual void prepack(const void* w, void* packed, void* stream) const = 0;
-  /// Pointers are checked by the plan. `args.batch` is the real batch. Enqueued on args.stream on a
-  /// GPU.
+  /// Sizes, alignments and overlaps are checked by the plan, kinds of memory here. `args.batch` is
+  /// the real batch. Enqueued on args.stream on a GPU.
   virtual void launch(const LaunchArgs& args, WeightForm form) const noexcept(false) = 0;
 };
 

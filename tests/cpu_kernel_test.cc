@@ -46,11 +46,11 @@ TEST(CpuKernel, GivesEachWorkerItsScratchAndTheCodeItsArguments) {
   EXPECT_EQ(kernel.packed_weight_bytes(), 32);
   EXPECT_EQ(kernel.workspace_bytes(1, WeightForm::kPacked), 3 * 128);
   EXPECT_EQ(kernel.workspace_bytes(1, WeightForm::kPlain), 64 + 3 * 128);
-  ASSERT_EQ(kernel.steps(WeightForm::kPlain).size(), 2u);
-  EXPECT_EQ(kernel.steps(WeightForm::kPlain)[0].name, "pack_weights");
-  EXPECT_EQ(kernel.steps(WeightForm::kPlain)[0].workspace_bytes, 32);
-  EXPECT_EQ(kernel.steps(WeightForm::kPlain)[1].workspace_bytes, 3 * 128);
-  ASSERT_EQ(kernel.steps(WeightForm::kPacked).size(), 1u);
+  ASSERT_EQ(kernel.steps(1, WeightForm::kPlain).size(), 2u);
+  EXPECT_EQ(kernel.steps(1, WeightForm::kPlain)[0].name, "pack_weights");
+  EXPECT_EQ(kernel.steps(1, WeightForm::kPlain)[0].workspace_bytes, 32);
+  EXPECT_EQ(kernel.steps(1, WeightForm::kPlain)[1].workspace_bytes, 3 * 128);
+  ASSERT_EQ(kernel.steps(1, WeightForm::kPacked).size(), 1u);
 
   struct alignas(64) {
     unsigned char bytes[64 + 3 * 128 + 64];

@@ -16,7 +16,7 @@ inline constexpr std::int64_t kPackedBytes = 256;
 class FakeKernel final : public Kernel {
  public:
   FakeKernel(const ConvSpec& spec, int mr) : spec_(spec), mr_(mr) {}
-  const std::vector<PlanStep>& steps(WeightForm form) const override {
+  std::vector<PlanStep> steps(std::int64_t, WeightForm form) const override {
     return form == WeightForm::kPlain ? plain_ : packed_;
   }
   std::int64_t workspace_bytes(std::int64_t, WeightForm form) const override {

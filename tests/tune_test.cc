@@ -30,9 +30,8 @@ struct Behaviour {
 struct FakeKernel final : Kernel {
   ConvSpec spec;
   Behaviour behaviour;
-  std::vector<PlanStep> no_steps;
   FakeKernel(const ConvSpec& s, const Behaviour& b) : spec(s), behaviour(b) {}
-  const std::vector<PlanStep>& steps(WeightForm) const override { return no_steps; }
+  std::vector<PlanStep> steps(std::int64_t, WeightForm) const override { return {}; }
   std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
   std::int64_t packed_weight_bytes() const override { return 0; }
   void prepack(const void*, void*, void*) const override {}

@@ -43,12 +43,11 @@ struct FaultyKernel final : Kernel {
   ConvSpec spec;
   Fault fault;
   Epilogue epilogue;
-  std::vector<PlanStep> no_steps;
   mutable int launches = 0;
 
   FaultyKernel(const ConvSpec& s, Fault f)
       : spec(s), fault(f), epilogue(Epilogue::parse(s.epilogue)) {}
-  const std::vector<PlanStep>& steps(WeightForm) const override { return no_steps; }
+  std::vector<PlanStep> steps(std::int64_t, WeightForm) const override { return {}; }
   std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 64; }
   std::int64_t packed_weight_bytes() const override {
     return spec.w_elements() * size_of(spec.w_type);

@@ -74,7 +74,7 @@ void explain_kernel(Target& target, const Selectors& selectors, Explanation& e) 
              : source == CacheSource::kDisk
                  ? fmt::format("on disk (loaded in {:.1f} ms)", ms)
                  : fmt::format("was not cached (compiled now in {:.1f} ms)", ms);
-  e.steps = kernel->steps(WeightForm::kPacked);
+  e.steps = kernel->steps(e.batch, WeightForm::kPacked);
   e.workspace = kernel->workspace_bytes(e.batch, WeightForm::kPacked);
   e.packed_weights = kernel->packed_weight_bytes();
 
