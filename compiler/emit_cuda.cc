@@ -113,13 +113,23 @@ std::string initialisers(const ConvConfig& config) {
   return text + "    " + line + "\n";
 }
 
+/// The include and the constant that every unit opens with.
+std::string opening(const ConvConfig& config) {
+  return fmt::format(
+      "#include \"templates/{}.cuh\"\n\nnamespace convoke::cuda {{\n"
+      "constexpr ConvConfig kConfig{{\n{}}};\n",
+      to_string(config.family), initialisers(config));
+}
+
 /// An entry: what NVRTC calls by name, over the family's function.
 std::string entry(const char* name, const char* threads, const std::string& function) {
   return fmt::format(
       "extern \"C\" __global__ void __launch_bounds__({}(kConfig))\n"
-      "{}(const __grid_constant__ ConvArgs args) {{ {}<kConfig, Epilogue>(args); }}\n",
+      "{}(const __grid_constant__ ConvArgs args) {{ {}(args); }}\n",
       threads, name, function);
 }
+
+constexpr char kClosing[] = "}  // namespace convoke::cuda\n";
 
 }  // namespace
 
@@ -149,14 +159,22 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
 
 EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
   const ConvConfig c = make_conv_config(spec, config);
-  const char* family = to_string(c.family);
-  std::string source = fmt::format(
-      "#include \"templates/{}.cuh\"\n\nnamespace convoke::cuda {{\n"
-      "constexpr ConvConfig kConfig{{\n{}}};\n{}{}",
-      family, initialisers(c), Epilogue::parse(spec.epilogue).lower_cuda(),
-      entry("convoke_kernel", "threads", fmt::format("run_{}", family)));
-  if (cuda::has_reduce(c)) source += entry("convoke_reduce", "reduce_threads", "run_reduce");
-  return {source + "}  // namespace convoke::cuda\n", c};
+  std::string source = opening(c) + Epilogue::parse(spec.epilogue).lower_cuda() +
+                       entry("convoke_kernel", "threads",
+                             fmt::format("run_{}<kConfig, Epilogue>", to_string(c.family)));
+  if (cuda::has_reduce(c))
+    source += entry("convoke_reduce", "reduce_threads", "run_reduce<kConfig, Epilogue>");
+  return {source + kClosing, c};
+}
+
+EmittedKernel emit_cuda_reference_sums(const ConvSpec& spec) {
+  ConvSpec sums = spec;
+  sums.epilogue.clear();
+  CudaConfig config;
+  config.family = cuda::Family::kReference;
+  const ConvConfig c = make_conv_config(sums, config);
+  return {opening(c) + entry("convoke_kernel", "threads", "run_reference_sums<kConfig>") + kClosing,
+          c};
 }
 
 std::string templates_digest(const std::vector<TemplateFile>& files) {

@@ -25,6 +25,9 @@ struct EmittedKernel {
 cuda::ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config);
 /// @pre why_illegal_cuda is empty
 EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config);
+/// The verifier's kernel: y is double[n][..] in y's layout, the sums before the epilogue.
+/// @pre why_unsupported_cuda is empty
+EmittedKernel emit_cuda_reference_sums(const ConvSpec& spec);
 
 /// The files of templates/ as they were built in, by the path an include names ("templates/mma.cuh"),
 /// and the SHA-256 over all.

@@ -2,18 +2,13 @@
 // the emitted expression. The emitted unit is
 //
 //   #include "templates/direct.cuh"
-//   namespace {
-//   constexpr convoke::cuda::ConvConfig kConfig{.family = convoke::cuda::Family::kDirect, ..};
-//   struct Epilogue {
-//     __device__ __forceinline__ float operator()(float acc, const float* operand) const {
-//       return convoke_epilogue(acc, operand);   // Epilogue::lower_cuda(), emitted above it
-//     }
-//   };
-//   }  // namespace
-//   extern "C" __global__ void __launch_bounds__(convoke::cuda::threads(kConfig))
-//   convoke_kernel(const __grid_constant__ convoke::cuda::ConvArgs args) {
-//     convoke::cuda::run_direct<kConfig, Epilogue>(args);
-//   }
+//
+//   namespace convoke::cuda {
+//   constexpr ConvConfig kConfig{.family = Family::kDirect, ..};
+//   struct Epilogue { .. };   // Epilogue::lower_cuda(): float operator()(acc, operands) const
+//   extern "C" __global__ void __launch_bounds__(threads(kConfig))
+//   convoke_kernel(const __grid_constant__ ConvArgs args) { run_direct<kConfig, Epilogue>(args); }
+//   }  // namespace convoke::cuda
 //
 // with run_FAMILY for each family. Operands are read through the read-only path and as constants
 // of the launch, so that a value needed for several pixels is loaded once.

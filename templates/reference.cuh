@@ -63,8 +63,7 @@ __device__ void run_reference(const ConvArgs& args) {
   });
 }
 
-/// args.y is double[n][..], in y's layout. The unit is that of epilogue.cuh without an epilogue:
-/// `run_reference_sums<kConfig>(args)`.
+/// The sums before the epilogue: args.y is double[n][..] in y's layout.
 template <ConvConfig kCfg>
 __device__ void run_reference_sums(const ConvArgs& args) {
   double* sums = static_cast<double*>(args.y);
