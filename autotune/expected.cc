@@ -39,13 +39,31 @@ std::int64_t channel_of(const ConvSpec& spec, std::int64_t index) {
   return spec.y_layout == Layout::kNhwc ? index % spec.k : index / (spec.p * spec.q) % spec.k;
 }
 
-Expected make_expected(const ConvSpec& spec, const Epilogue& epilogue, const Inputs& inputs,
-                       std::int64_t batch, FillKind kind, Executor* executor) {
-  const bool integers = kind == FillKind::kIntegers;
+namespace {
+
+/// Sums before the epilogue: by the device's own naive kernel where it has one, else by loops here.
+ReferenceResult reference_sums(Target* target, const ConvSpec& spec, const Inputs& inputs,
+                               std::int64_t batch, Executor* executor, bool want_magnitude) {
   ConvSpec sums = spec;
   sums.epilogue.clear();
+  const ReferenceArgs args{inputs.x.data(), inputs.w.data(), {}, batch};
+  ReferenceResult result;
+  result.value.resize(spec.y_elements(batch));
+  if (target == nullptr ||
+      !target->reference_sums(sums, batch, args.x, args.w, result.value.data()))
+    return reference_fprop(sums, args, executor, want_magnitude);
+  if (want_magnitude) result.magnitude = reference_magnitude(sums, args, executor);
+  return result;
+}
+
+}  // namespace
+
+Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epilogue,
+                       const Inputs& inputs, std::int64_t batch, FillKind kind,
+                       Executor* executor) {
+  const bool integers = kind == FillKind::kIntegers;
   const ReferenceResult reference =
-      reference_fprop(sums, {inputs.x.data(), inputs.w.data(), {}, batch}, executor, !integers);
+      reference_sums(target, spec, inputs, batch, executor, !integers);
   const bool exact = integers && integer_range(spec).exact;
   const double relative = sum_error(spec.c_per_group() * spec.r * spec.s);
   const auto pointers = inputs.operand_pointers();

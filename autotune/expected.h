@@ -9,6 +9,7 @@
 
 #include "autotune/fill.h"
 #include "autotune/reference.h"
+#include "runtime/target.h"
 
 namespace convoke {
 
@@ -36,9 +37,10 @@ std::int64_t channel_of(const ConvSpec& spec, std::int64_t index);
 
 Inputs make_inputs(const ConvSpec& spec, const Epilogue& epilogue, std::int64_t batch,
                    FillKind kind, std::uint64_t seed);
-/// Runs the reference. `epilogue` is that of the spec.
-Expected make_expected(const ConvSpec& spec, const Epilogue& epilogue, const Inputs& inputs,
-                       std::int64_t batch, FillKind kind, Executor* executor);
+/// Runs the reference, on `target` if it has one of its own (null: loops on the host). `epilogue`
+/// is that of the spec.
+Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epilogue,
+                       const Inputs& inputs, std::int64_t batch, FillKind kind, Executor* executor);
 /// Outputs that read at least one input element.
 double reachable_outputs(const ConvSpec& spec, std::int64_t batch);
 

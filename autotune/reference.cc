@@ -171,30 +171,21 @@ std::vector<double> weight_norms(const ConvSpec& spec, const void* w) {
 }
 
 /// For each [n][h][w][group]: sum of x^2 over the group's channels.
-std::vector<double> squared_pixels(const ConvSpec& spec, const std::vector<double>& x) {
+std::vector<double> squared_pixels(const ConvSpec& spec, const ReferenceArgs& args,
+                                   Executor* executor) {
   const std::int64_t channels = spec.c_per_group();
-  std::vector<double> squares(x.size() / channels);
-  for (std::size_t i = 0; i < squares.size(); ++i)
-    for (std::int64_t c = 0; c < channels; ++c)
-      squares[i] += x[i * channels + c] * x[i * channels + c];
+  std::vector<double> squares(args.batch * spec.h * spec.w * spec.groups);
+  for_each(executor, args.batch * spec.h, [&](std::int64_t row) {
+    for (std::int64_t w = 0; w < spec.w; ++w)
+      for (std::int64_t c = 0; c < spec.c; ++c) {
+        const double value = load_element(
+            args.x,
+            image_index(spec.x_layout, row / spec.h, c, row % spec.h, w, spec.c, spec.h, spec.w),
+            spec.x_type);
+        squares[(row * spec.w + w) * spec.groups + c / channels] += value * value;
+      }
+  });
   return squares;
-}
-
-/// sqrt(sum x^2) over what output (n, p, q) reads.
-double input_norm(const Problem& problem, const std::vector<double>& squares, std::int64_t n,
-                  std::int64_t group, std::int64_t p, std::int64_t q) {
-  const ConvSpec& spec = problem.spec;
-  double sum = 0;
-  for (std::int64_t r = 0; r < spec.r; ++r) {
-    const std::int64_t h = p * spec.stride_h - spec.pad_h + r * spec.dilation_h;
-    if (h < 0 || h >= spec.h) continue;
-    for (std::int64_t s = 0; s < spec.s; ++s) {
-      if (q < problem.valid_q[s].begin || q >= problem.valid_q[s].end) continue;
-      const std::int64_t w = q * spec.stride_w - spec.pad_w + s * spec.dilation_w;
-      sum += squares[((n * spec.h + h) * spec.w + w) * spec.groups + group];
-    }
-  }
-  return std::sqrt(sum);
 }
 
 std::vector<Range> valid_columns(const ConvSpec& spec) {
@@ -207,6 +198,23 @@ std::vector<Range> valid_columns(const ConvSpec& spec) {
       valid[s].end = q + 1;
     }
   return valid;
+}
+
+/// sqrt(sum x^2) over what output (n, p, q) reads.
+double input_norm(const ConvSpec& spec, const std::vector<Range>& valid_q,
+                  const std::vector<double>& squares, std::int64_t n, std::int64_t group,
+                  std::int64_t p, std::int64_t q) {
+  double sum = 0;
+  for (std::int64_t r = 0; r < spec.r; ++r) {
+    const std::int64_t h = p * spec.stride_h - spec.pad_h + r * spec.dilation_h;
+    if (h < 0 || h >= spec.h) continue;
+    for (std::int64_t s = 0; s < spec.s; ++s) {
+      if (q < valid_q[s].begin || q >= valid_q[s].end) continue;
+      const std::int64_t w = q * spec.stride_w - spec.pad_w + s * spec.dilation_w;
+      sum += squares[((n * spec.h + h) * spec.w + w) * spec.groups + group];
+    }
+  }
+  return std::sqrt(sum);
 }
 
 void check_supported(const ConvSpec& spec) {
@@ -228,6 +236,26 @@ void load_operands(const ConvSpec& spec, const Epilogue& epilogue,
                     : load_element(operands[i], y_index, spec.y_type);
 }
 
+std::vector<double> reference_magnitude(const ConvSpec& spec, const ReferenceArgs& args,
+                                        Executor* executor) {
+  const auto norms = weight_norms(spec, args.w);
+  const auto squares = squared_pixels(spec, args, executor);
+  const auto valid_q = valid_columns(spec);
+  std::vector<double> magnitude(spec.y_elements(args.batch));
+  for_each(executor, args.batch * spec.p, [&](std::int64_t row) {
+    const std::int64_t n = row / spec.p;
+    const std::int64_t p = row % spec.p;
+    for (std::int64_t q = 0; q < spec.q; ++q)
+      for (std::int64_t group = 0; group < spec.groups; ++group) {
+        const double norm = input_norm(spec, valid_q, squares, n, group, p, q);
+        for (std::int64_t k = group * spec.k_per_group(); k < (group + 1) * spec.k_per_group(); ++k)
+          magnitude[image_index(spec.y_layout, n, k, p, q, spec.k, spec.p, spec.q)] =
+              norm * norms[k];
+      }
+  });
+  return magnitude;
+}
+
 ReferenceResult reference_fprop(const ConvSpec& spec, const ReferenceArgs& args, Executor* executor,
                                 bool want_magnitude) {
   check_supported(spec);
@@ -235,27 +263,22 @@ ReferenceResult reference_fprop(const ConvSpec& spec, const ReferenceArgs& args,
   Problem problem{spec, args.batch,          widen_images(spec, args, executor),
                   {},   valid_columns(spec), (spec.k_per_group() + kFilters - 1) / kFilters};
   problem.w = block_weights(spec, args.w, problem.blocks, executor);
-  const auto norms = want_magnitude ? weight_norms(spec, args.w) : std::vector<double>();
-  const auto squares = want_magnitude ? squared_pixels(spec, problem.x) : std::vector<double>();
   ReferenceResult result;
   result.value.resize(spec.y_elements(args.batch));
-  if (want_magnitude) result.magnitude.resize(result.value.size());
+  if (want_magnitude) result.magnitude = reference_magnitude(spec, args, executor);
 
   const auto store_tile = [&](std::int64_t n, std::int64_t group, std::int64_t block,
                               std::int64_t p, Range tile, const double* sum) {
     const std::int64_t filters =
         std::min<std::int64_t>(kFilters, spec.k_per_group() - block * kFilters);
-    for (std::int64_t q = tile.begin; q < tile.end; ++q, sum += kFilters) {
-      const double norm = want_magnitude ? input_norm(problem, squares, n, group, p, q) : 0;
+    for (std::int64_t q = tile.begin; q < tile.end; ++q, sum += kFilters)
       for (std::int64_t lane = 0; lane < filters; ++lane) {
         const std::int64_t k = group * spec.k_per_group() + block * kFilters + lane;
         const std::int64_t at = image_index(spec.y_layout, n, k, p, q, spec.k, spec.p, spec.q);
         double operands[kMaxEpilogueOperands];
         load_operands(spec, epilogue, args.operands, k, at, operands);
         result.value[at] = evaluate_bounded(epilogue, {sum[lane], 0}, operands).value;
-        if (want_magnitude) result.magnitude[at] = norm * norms[k];
       }
-    }
   };
   for_each(executor, args.batch * spec.groups * problem.blocks, [&](std::int64_t task) {
     const std::int64_t block = task % problem.blocks;

@@ -22,10 +22,7 @@ struct ReferenceArgs {
 
 struct ReferenceResult {
   std::vector<double> value;  ///< after the epilogue, before rounding to y's type; in y's layout
-  /// Upper bound of the sum of |x*w| per output, the scale of the tolerance: sqrt(sum x^2 * sum
-  /// w^2) by Cauchy and Schwarz, about 4/3 of the sum for uniform data at 1/K of its cost. Empty if
-  /// not asked for.
-  std::vector<double> magnitude;
+  std::vector<double> magnitude;  ///< reference_magnitude(); empty if not asked for
 };
 
 /// Forward convolution with epilogue. `executor` may be null (one thread). Double accumulation:
@@ -33,6 +30,11 @@ struct ReferenceResult {
 /// @throws Error kUnsupported for another pass, sparsity or quantisation.
 ReferenceResult reference_fprop(const ConvSpec& spec, const ReferenceArgs& args, Executor* executor,
                                 bool want_magnitude);
+
+/// Upper bound of the sum of |x*w| per output, the scale of the tolerance: sqrt(sum x^2 * sum w^2)
+/// by Cauchy and Schwarz, about 4/3 of the sum for uniform data at 1/K of its cost.
+std::vector<double> reference_magnitude(const ConvSpec& spec, const ReferenceArgs& args,
+                                        Executor* executor);
 
 /// Values of the epilogue's operands at output (n, k, p, q), read from `operands`.
 void load_operands(const ConvSpec& spec, const Epilogue& epilogue,

@@ -91,7 +91,7 @@ struct Verifier::Impl {
     const Bytes& w;
     const Inputs& rest;
     WeightForm form;
-    bool skewed;  ///< operands one element past a 64-byte boundary
+    bool skewed;  ///< operands just as aligned as the kernel asks for, or as their elements
     std::int64_t images;
   };
   Bytes launch(const Kernel& kernel, const Run& run, std::string& problem) const;
@@ -107,11 +107,12 @@ void Verifier::Impl::prepare(std::uint64_t seed, Executor* executor) {
   for (int i = 0; i < attempts; ++i) {
     integers = make_inputs(spec, epilogue, batch, FillKind::kIntegers, seed + 100000 * i);
     expected_integers =
-        make_expected(spec, epilogue, integers, batch, FillKind::kIntegers, executor);
+        make_expected(&target, spec, epilogue, integers, batch, FillKind::kIntegers, executor);
     if (expected_integers.telling >= needed) break;
   }
   floats = make_inputs(spec, epilogue, batch, FillKind::kFloats, seed);
-  expected_floats = make_expected(spec, epilogue, floats, batch, FillKind::kFloats, executor);
+  expected_floats =
+      make_expected(&target, spec, epilogue, floats, batch, FillKind::kFloats, executor);
   weight_infinities = plant_in_weights(spec, batch, integers.x, integers.w);
   image_infinities = plant_in_images(spec, batch, integers.x, integers.w);
   const auto outputs = static_cast<double>(spec.y_elements(batch));
@@ -158,7 +159,8 @@ Comparison Verifier::Impl::compare(const Expected& expected, const std::vector<S
 
 Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& problem) const {
   const auto skew = [&](DataType type) {
-    return run.skewed ? static_cast<std::size_t>(size_of(type)) : 0;
+    const auto element = static_cast<std::size_t>(size_of(type));
+    return run.skewed ? std::max(element, kernel.alignment()) : 0;
   };
   const bool packed_form = run.form == WeightForm::kPacked;
   const auto first_images = [&](const Bytes& all) {
@@ -180,7 +182,7 @@ Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& 
     const Bytes& bytes = run.rest.operands[i];
     operands.emplace_back(target, "operand " + operand.name,
                           operand.per_channel ? bytes : first_images(bytes),
-                          skew(operand.per_channel ? DataType::kF32 : spec.y_type));
+                          operand.per_channel && run.skewed ? sizeof(float) : skew(spec.y_type));
     operand_buffers.push_back({operands.back().data(), operands.back().bytes()});
   }
   if (packed_form) {

@@ -34,7 +34,7 @@ Outcome compare(const ConvSpec& spec) {
   for (const FillKind kind : {FillKind::kIntegers, FillKind::kFloats}) {
     const Epilogue identity;
     const Inputs inputs = make_inputs(spec, identity, spec.n, kind, 11);
-    const Expected expected = make_expected(spec, identity, inputs, spec.n, kind, nullptr);
+    const Expected expected = make_expected(nullptr, spec, identity, inputs, spec.n, kind, nullptr);
     const Aligned x = aligned(inputs.x.size());
     const std::size_t y_bytes = byte_size(spec.y_elements(spec.n), spec.y_type);
     const Aligned y = aligned(y_bytes);

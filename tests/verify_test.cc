@@ -126,7 +126,7 @@ void FaultyKernel::launch(const LaunchArgs& args, WeightForm form) const {
 }
 
 /// A target whose one kernel is FaultyKernel.
-struct FakeTarget final : Target {
+struct FakeTarget : Target {
   Fault fault = Fault::kNone;
   std::string unsupported, illegal;
   DeviceInfo device;
@@ -244,6 +244,66 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{Fault::kPackedDiffers, kPadded, "integers, packed weights"},
         FaultCase{Fault::kPackedOverrun, kPadded, "past the end of the packed weights"},
         FaultCase{Fault::kIgnoresTheBatch, "mb?ic3ih6oc5oh6kh3ph1", "batch 1"}));
+
+/// A target with a naive kernel of its own, right or wrong by one in its last sum.
+struct TargetWithReference final : FakeTarget {
+  double fault_of_last = 0;
+  int runs = 0;
+  bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x, const void* w,
+                      double* sums) override {
+    ++runs;
+    test::for_each_output(
+        spec, batch, [&](std::int64_t n, std::int64_t k, std::int64_t p, std::int64_t q) {
+          sums[test::y_index(spec, n, k, p, q)] = test::naive_sum(spec, x, w, n, k, p, q);
+        });
+    sums[spec.y_elements(batch) - 1] += fault_of_last;
+    return true;
+  }
+};
+
+TEST(Verifier, TakesTheTargetsOwnReference) {
+  const ConvSpec spec = parse_problem("mb2ic3ih6oc5oh6kh3ph1 epilogue=relu(acc+bias[k])").spec;
+  TargetWithReference target;
+  const VerifyResult right = Verifier(target, spec, 1).check({});
+  EXPECT_EQ(right.verdict, Verdict::kPassed) << right.reason;
+  EXPECT_EQ(target.runs, 2);  // integers, floats
+  target.fault_of_last = 1000;
+  const VerifyResult wrong = Verifier(target, spec, 1).check({});
+  EXPECT_EQ(wrong.verdict, Verdict::kFailed);
+  EXPECT_NE(wrong.reason.find("y[n=1,k=4,p=5,q=5]"), std::string::npos) << wrong.reason;
+}
+
+/// Asks for 16 bytes, and notes what it got at the least.
+struct AlignedKernel final : Kernel {
+  FaultyKernel kernel;
+  mutable std::uintptr_t low_bits = 0;
+  explicit AlignedKernel(const ConvSpec& spec) : kernel(spec, Fault::kNone) {}
+  std::size_t alignment() const override { return 16; }
+  std::vector<PlanStep> steps(std::int64_t, WeightForm) const override { return {}; }
+  std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
+  std::int64_t packed_weight_bytes() const override { return 0; }
+  void prepack(const void*, void*, void*) const override {}
+  void launch(const LaunchArgs& args, WeightForm form) const override {
+    for (const void* pointer : {args.x.data, args.w.data, static_cast<const void*>(args.y.data)})
+      low_bits |= reinterpret_cast<std::uintptr_t>(pointer);
+    kernel.launch(args, form);
+  }
+};
+struct AlignedTarget final : FakeTarget {
+  std::shared_ptr<AlignedKernel> kernel;
+  std::shared_ptr<const Kernel> get(const ConvSpec&, const KernelConfig&, CacheSource*) override {
+    return kernel;
+  }
+};
+
+TEST(Verifier, GivesAKernelTheAlignmentItAsksForAndNoMore) {
+  const ConvSpec spec = parse_problem(kPadded).spec;
+  AlignedTarget target;
+  target.kernel = std::make_shared<AlignedKernel>(spec);
+  const VerifyResult result = Verifier(target, spec, 1).check({});
+  EXPECT_EQ(result.verdict, Verdict::kPassed) << result.reason;
+  EXPECT_EQ(target.kernel->low_bits % 32, 16u);
+}
 
 TEST(Verifier, SaysUnsupportedWithTheTargetsReason) {
   FakeTarget target;
