@@ -10,6 +10,9 @@ template <ConvConfig kCfg>
 class FmaTile {
  public:
   using G = Gemm<kCfg>;
+  static constexpr int kM = warp_tile_m(kCfg) / kFmaLanesM, kN = warp_tile_n(kCfg) / kFmaLanesN;
+  static constexpr int kSteps = G::kRowBytes / kChunkBytes;
+  static constexpr bool kAhead = false;  ///< registers go to more warps instead
 
   __device__ __forceinline__ FmaTile(int warp_m, int warp_n) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -21,26 +24,28 @@ class FmaTile {
       for (int j = 0; j < kN; ++j) sum_[i][j] = 0;
   }
 
-  /// Multiplies the tiles of A and B at these offsets of the shared memory.
-  __device__ __forceinline__ void multiply(unsigned a_tile, unsigned b_tile) {
-    // Not unrolled in full: sixteen chunks of this would not fit the instruction cache.
-#pragma unroll 2
-    for (int chunk = 0; chunk < G::kRowBytes / kChunkBytes; ++chunk) {
-      float4 a[kM];
+  /// Operands of one step.
+  struct Fragments {
+    float4 a[kM], b[kN];
+  };
+  /// Reads those of step kStep from the tiles of A and B at these offsets of the shared memory.
+  template <int kStep>
+  __device__ __forceinline__ void load(Fragments& f, unsigned a_tile, unsigned b_tile) const {
 #pragma unroll
-      for (int i = 0; i < kM; ++i) a[i] = load(a_tile, row_a_ + i * kFmaLanesM, chunk);
+    for (int i = 0; i < kM; ++i) f.a[i] = read(a_tile, row_a_, i * kFmaLanesM, kStep);
 #pragma unroll
-      for (int j = 0; j < kN; ++j) {
-        const float4 b = load(b_tile, row_b_ + j * kFmaLanesN, chunk);
+    for (int j = 0; j < kN; ++j) f.b[j] = read(b_tile, row_b_, j * kFmaLanesN, kStep);
+  }
+  __device__ __forceinline__ void multiply(const Fragments& f) {
 #pragma unroll
-        for (int i = 0; i < kM; ++i) {
-          sum_[i][j] = fmaf(a[i].x, b.x, sum_[i][j]);
-          sum_[i][j] = fmaf(a[i].y, b.y, sum_[i][j]);
-          sum_[i][j] = fmaf(a[i].z, b.z, sum_[i][j]);
-          sum_[i][j] = fmaf(a[i].w, b.w, sum_[i][j]);
-        }
+    for (int j = 0; j < kN; ++j)
+#pragma unroll
+      for (int i = 0; i < kM; ++i) {
+        sum_[i][j] = fmaf(f.a[i].x, f.b[j].x, sum_[i][j]);
+        sum_[i][j] = fmaf(f.a[i].y, f.b[j].y, sum_[i][j]);
+        sum_[i][j] = fmaf(f.a[i].z, f.b[j].z, sum_[i][j]);
+        sum_[i][j] = fmaf(f.a[i].w, f.b[j].w, sum_[i][j]);
       }
-    }
   }
 
   /// Rows [16 * strip, +16) of the warp's tile into `staging`, rows of `pitch` floats.
@@ -58,11 +63,11 @@ class FmaTile {
   }
 
  private:
-  static constexpr int kM = warp_tile_m(kCfg) / kFmaLanesM, kN = warp_tile_n(kCfg) / kFmaLanesN;
-
-  static __device__ __forceinline__ float4 load(unsigned tile, int row, int chunk) {
-    return *reinterpret_cast<const float4*>(
-        shared_memory() + tile + row * G::kRowBytes + ((chunk ^ swizzle<kCfg>(row)) * kChunkBytes));
+  /// The rows of a lane are 4 or 8 apart, and the swizzle repeats after 8: at most two addresses.
+  static __device__ __forceinline__ float4 read(unsigned tile, int row, int step, int chunk) {
+    const int swizzled = chunk ^ swizzle<kCfg>(row + step % 8);
+    return *reinterpret_cast<const float4*>(shared_memory() + tile + row * G::kRowBytes +
+                                            swizzled * kChunkBytes + step * G::kRowBytes);
   }
 
   int row_a_, row_b_;

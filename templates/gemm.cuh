@@ -33,38 +33,78 @@ __device__ __forceinline__ BlockWork<kCfg> block_work(long long n, int split) {
   return work;
 }
 
+/// Where the ring of stages stands.
+struct Ring {
+  int slot;       ///< being multiplied
+  int free_slot;  ///< filled next
+  template <int kStages>
+  __device__ __forceinline__ void advance() {
+    slot = slot + 1 == kStages ? 0 : slot + 1;
+    free_slot = free_slot + 1 == kStages ? 0 : free_slot + 1;
+  }
+};
+
+/// One step of a tile's multiplication, and a share of the copies of a later tile: spread over the
+/// steps they do not hold the multipliers up. At the last step the next tile's first operands are
+/// loaded, so that the barrier between tiles is passed while there is still work in flight.
+template <int kStep, ConvConfig kCfg, typename Tile, typename Loader>
+__device__ __forceinline__ void multiply_steps(Tile& tile, typename Tile::Fragments (&f)[2],
+                                               Loader& loader, bool more, Ring& ring) {
+  using G = Gemm<kCfg>;
+  constexpr int kSteps = Tile::kSteps;
+  constexpr bool kLast = kStep + 1 == kSteps;
+  if constexpr (kStep < kSteps) {
+    const unsigned here = static_cast<unsigned>(ring.slot * (G::kTileA + G::kTileB));
+    if constexpr (!Tile::kAhead) tile.template load<kStep>(f[0], here, here + G::kTileA);
+    if constexpr (kStep == 0)
+      if (more) loader.begin(ring.free_slot);
+    if constexpr (!kLast)
+      if (more) loader.template copy<kStep, kSteps - 1>();
+    if constexpr (kLast) {
+      if (more) loader.end();
+      ptx::cp_async_commit();  // an empty group too: the count stays right
+      ptx::cp_async_wait<kCfg.stages - 2>();
+      __syncthreads();  // the next tile has landed, and everybody has read the last of this one
+      ring.advance<kCfg.stages>();
+    }
+    if constexpr (Tile::kAhead) {
+      const unsigned next = static_cast<unsigned>(ring.slot * (G::kTileA + G::kTileB));
+      tile.template load<(kStep + 1) % kSteps>(f[(kStep + 1) % 2], next, next + G::kTileA);
+      tile.multiply(f[kStep % 2]);
+    } else {
+      tile.multiply(f[0]);
+    }
+    multiply_steps<kStep + 1, kCfg>(tile, f, loader, more, ring);
+  }
+}
+
 /// Adds the products of tiles [k_begin, k_end) of the reduction to `tile`. While one stage is
 /// multiplied, the copies of the next stages - 1 are under way.
 template <ConvConfig kCfg, typename Tile>
 __device__ __forceinline__ void multiply_tiles(const ConvArgs& args, const BlockWork<kCfg>& work,
                                                Tile& tile) {
   using G = Gemm<kCfg>;
-  constexpr bool kGathers = gemm_copy_bytes(kCfg) == 0;
+  static_assert(Tile::kSteps % 2 == 0, "the operands of the first step are in the first buffer");
   constexpr int kAhead = kCfg.stages - 1;
-  typename LoaderOf<kGathers, kCfg>::Type loader(args, work);
+  typename LoaderOf<gemm_copy_bytes(kCfg) == 0, kCfg>::Type loader(args, work);
   const int tiles = work.k_end - work.k_begin;
 #pragma unroll
   for (int i = 0; i < kAhead; ++i) {
     if (i < tiles) {
-      loader.load(i);
-      loader.store(i);
+      loader.begin(i);
+      loader.template copy<0, 1>();
+      loader.end();
     }
-    ptx::cp_async_commit();  // an empty group too: the count below stays right
-  }
-  int slot = 0, free_slot = kAhead;
-#pragma unroll 1
-  for (int i = 0; i < tiles; ++i) {
-    ptx::cp_async_wait<kAhead - 1>();
-    __syncthreads();  // tile i has landed, and everybody has left the slot that is filled next
-    const bool more = i + kAhead < tiles;
-    if (more) loader.load(free_slot);
     ptx::cp_async_commit();
-    const unsigned a = static_cast<unsigned>(slot * (G::kTileA + G::kTileB));
-    tile.multiply(a, a + G::kTileA);
-    if (more) loader.store(free_slot);
-    slot = slot + 1 == kCfg.stages ? 0 : slot + 1;
-    free_slot = free_slot + 1 == kCfg.stages ? 0 : free_slot + 1;
   }
+  ptx::cp_async_wait<kAhead - 1>();
+  __syncthreads();
+  typename Tile::Fragments f[2];
+  if constexpr (Tile::kAhead) tile.template load<0>(f[0], 0, G::kTileA);
+  Ring ring{0, kAhead};
+#pragma unroll 1
+  for (int i = 0; i < tiles; ++i)
+    multiply_steps<0, kCfg>(tile, f, loader, i + kAhead < tiles, ring);
   ptx::cp_async_wait<0>();
 }
 

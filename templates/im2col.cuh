@@ -73,10 +73,12 @@ struct Position {
 
 /// Position number `k` of the reduction.
 template <ConvConfig kCfg>
-__device__ __forceinline__ Position position(int k) {
+__device__ __forceinline__ Position position(unsigned k) {
   using G = Gemm<kCfg>;
-  const int tap = G::kNhwc ? k / G::kC : k % G::kTaps;
-  return {tap / G::kSs, tap % G::kSs, G::kNhwc ? k % G::kC : k / G::kTaps, k < G::kReduction};
+  constexpr unsigned kC = G::kC, kTaps = G::kTaps, kSs = G::kSs;  // unsigned divides faster
+  const unsigned tap = G::kNhwc ? k / kC : k % kTaps, c = G::kNhwc ? k % kC : k / kTaps;
+  return {static_cast<int>(tap / kSs), static_cast<int>(tap % kSs), static_cast<int>(c),
+          k < G::kReduction};
 }
 
 /// Which taps are valid at one pixel. Filters of up to 16 by 15 taps: a bit for each live row and

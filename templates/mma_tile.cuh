@@ -12,6 +12,10 @@ template <ConvConfig kCfg>
 class MmaTile {
  public:
   using G = Gemm<kCfg>;
+  static constexpr int kWarpM = warp_tile_m(kCfg), kWarpN = warp_tile_n(kCfg);
+  static constexpr int kM = kWarpM / 16, kN = kWarpN / 8;
+  static constexpr int kSteps = G::kRowBytes / 32;
+  static constexpr bool kAhead = true;  ///< operands are loaded a step before they are multiplied
 
   __device__ __forceinline__ MmaTile(int warp_m, int warp_n) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
@@ -31,16 +35,44 @@ class MmaTile {
         for (int e = 0; e < 4; ++e) sum_[i][j][e] = 0;
   }
 
-  /// Multiplies the tiles of A and B at these offsets of the shared memory. The fragments of a step are loaded while the
-  /// one before is multiplied.
-  __device__ __forceinline__ void multiply(unsigned a_tile, unsigned b_tile) {
-    Fragments step[2];
-    load(step[0], a_tile, b_tile, 0);
+  /// Operands of one step.
+  struct Fragments {
+    unsigned a[kM][4], b[kN][2];
+  };
+  /// Reads those of step kStep from the tiles of A and B at these offsets of the shared memory.
+  template <int kStep>
+  __device__ __forceinline__ void load(Fragments& f, unsigned a_tile, unsigned b_tile) const {
+    const unsigned a = a_tile + a_ + (a_chunk_ ^ kStep * 32);
+    const unsigned b = b_tile + b_ + (b_chunk_ ^ kStep * 32);
 #pragma unroll
-    for (int i = 0; i < kSteps; ++i) {
-      if (i + 1 < kSteps) load(step[(i + 1) % 2], a_tile, b_tile, i + 1);
-      multiply(step[i % 2]);
+    for (int i = 0; i < kM; ++i) ptx::ldmatrix4(f.a[i], a + i * 16 * G::kRowBytes);
+    if constexpr (kWarpN == 8) {
+      ptx::ldmatrix2(f.b[0], b);
+    } else {
+#pragma unroll
+      for (int j = 0; j < kN / 2; ++j) {
+        unsigned pair[4];
+        ptx::ldmatrix4(pair, b + j * 16 * G::kRowBytes);
+        f.b[2 * j][0] = pair[0], f.b[2 * j][1] = pair[1];
+        f.b[2 * j + 1][0] = pair[2], f.b[2 * j + 1][1] = pair[3];
+      }
     }
+  }
+  __device__ __forceinline__ void multiply(Fragments& f) {
+    if constexpr (kCfg.x_type == Type::kTf32) {  // the tensor cores would cut the mantissa off
+#pragma unroll
+      for (int i = 0; i < kM; ++i) round(f.a[i]);
+#pragma unroll
+      for (int j = 0; j < kN; ++j) round(f.b[j]);
+    }
+#pragma unroll
+    for (int i = 0; i < kM; ++i)
+#pragma unroll
+      for (int j = 0; j < kN; ++j) {
+        // To and fro, so that neighbouring instructions share an operand's registers.
+        const int at = i % 2 == 0 ? j : kN - 1 - j;
+        ptx::mma<kCfg.x_type>(sum_[i][at], f.a[i], f.b[at]);
+      }
   }
 
   /// Rows [16 * strip, +16) of the warp's tile into `staging`, rows of `pitch` floats.
@@ -59,54 +91,12 @@ class MmaTile {
   }
 
  private:
-  static constexpr int kWarpM = warp_tile_m(kCfg), kWarpN = warp_tile_n(kCfg);
-  static constexpr int kM = kWarpM / 16, kN = kWarpN / 8;
-  static constexpr int kSteps = G::kRowBytes / 32;
-
-  struct Fragments {
-    unsigned a[kM][4], b[kN][2];
-  };
-
-  __device__ __forceinline__ void load(Fragments& f, unsigned a_tile, unsigned b_tile, int step) {
-    const unsigned a = a_tile + a_ + (a_chunk_ ^ step * 32);
-    const unsigned b = b_tile + b_ + (b_chunk_ ^ step * 32);
-#pragma unroll
-    for (int i = 0; i < kM; ++i) ptx::ldmatrix4(f.a[i], a + i * 16 * G::kRowBytes);
-    if constexpr (kWarpN == 8) {
-      ptx::ldmatrix2(f.b[0], b);
-    } else {
-#pragma unroll
-      for (int j = 0; j < kN / 2; ++j) {
-        unsigned pair[4];
-        ptx::ldmatrix4(pair, b + j * 16 * G::kRowBytes);
-        f.b[2 * j][0] = pair[0], f.b[2 * j][1] = pair[1];
-        f.b[2 * j + 1][0] = pair[2], f.b[2 * j + 1][1] = pair[3];
-      }
-    }
-    if constexpr (kCfg.x_type == Type::kTf32) {  // the tensor cores would cut the mantissa off
-#pragma unroll
-      for (int i = 0; i < kM; ++i) round(f.a[i]);
-#pragma unroll
-      for (int j = 0; j < kN; ++j) round(f.b[j]);
-    }
-  }
   template <int kCount>
   static __device__ __forceinline__ void round(unsigned (&words)[kCount]) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i)
       words[i] = __float_as_uint(ptx::tf32_of(__uint_as_float(words[i])));
   }
-  __device__ __forceinline__ void multiply(const Fragments& f) {
-#pragma unroll
-    for (int i = 0; i < kM; ++i)
-#pragma unroll
-      for (int j = 0; j < kN; ++j) {
-        // To and fro, so that neighbouring instructions share an operand's registers.
-        const int at = i % 2 == 0 ? j : kN - 1 - j;
-        ptx::mma<kCfg.x_type>(sum_[i][at], f.a[i], f.b[at]);
-      }
-  }
-
   unsigned a_, b_;              // first row of a tile at offset 0
   unsigned a_chunk_, b_chunk_;  // swizzled chunk of step 0
   float sum_[kM][kN][4];

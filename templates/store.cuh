@@ -46,6 +46,23 @@ struct StripLanes {
   }
 };
 
+/// Neighbouring floats of a staged row. Of eight, every other group of four lanes reads its second
+/// half first: eight lanes that are served together then touch all banks once.
+template <int kCount>
+__device__ __forceinline__ void read_staged(const float* from, float (&sums)[kCount]) {
+  if constexpr (kCount == 8) {
+    const bool late = (threadIdx.x & 4) != 0;
+    const float4 a = *reinterpret_cast<const float4*>(from + (late ? 4 : 0));
+    const float4 b = *reinterpret_cast<const float4*>(from + (late ? 0 : 4));
+    const float4 lo = late ? b : a, hi = late ? a : b;
+    sums[0] = lo.x, sums[1] = lo.y, sums[2] = lo.z, sums[3] = lo.w;
+    sums[4] = hi.x, sums[5] = hi.y, sums[6] = hi.z, sums[7] = hi.w;
+  } else {
+#pragma unroll
+    for (int j = 0; j < kCount; ++j) sums[j] = from[j];
+  }
+}
+
 /// f32 partial sum of a split over the workspace.
 template <ConvConfig kCfg>
 __device__ __forceinline__ float* partial_sum(const ConvArgs& args, int split, long long pixel,
@@ -69,21 +86,22 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip) {
     tile.stage(strip, staging, kPitch);
     __syncwarp();
-#pragma unroll 2
-    for (int i = lane; i < kStripRows * Lanes::kColumns; i += 32) {
+    constexpr int kItems = kStripRows * Lanes::kColumns;
+#pragma unroll
+    for (int first = 0; first < kItems; first += 32) {
+      const int i = first + lane;
+      if (kItems % 32 != 0 && i >= kItems) break;
       const int row = Lanes::row(i, kStripRows), column = Lanes::column(i, kStripRows);
       const int tile_row = warp_m * warp_tile_m(kCfg) + strip * kStripRows + row;
       const int filter = work.filter + warp_n * warp_tile_n(kCfg) + column;
       if (tile_row >= work.pixels.rows || filter >= G::kK) continue;
       const long long pixel = work.pixels.pixel_of(tile_row);
       float sums[Lanes::kCount];
-#pragma unroll
-      for (int j = 0; j < Lanes::kCount; ++j) sums[j] = staging[row * kPitch + column + j];
+      read_staged(staging + row * kPitch + column, sums);
       const int k = work.group * G::kK + filter;
       if constexpr (kCfg.split_k > 1) {
         float* const to = partial_sum<kCfg>(args, split, pixel, k);
-#pragma unroll
-        for (int j = 0; j < Lanes::kCount; ++j) to[j] = sums[j];
+        store_row<Type::kF32, (Lanes::kCount > 1)>(to, 0, sums);
       } else {
         finish_and_store<kCfg, Epilogue>(args, sums, pixel, k);
       }

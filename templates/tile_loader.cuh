@@ -43,33 +43,41 @@ class AsyncLoader {
     w_ = static_cast<const char*>(args.w) + filter * (G::kFilter * G::kSize) +
          row_ * (G::kFilter * G::kSize);
     filters_ = G::kK - work.filter - row_;
+    // Else the compiler computes both anew at every copy.
+    x_ = ptx::opaque(x_), w_ = ptx::opaque(w_);
     start(work);
   }
 
-  /// Copies of one tile's A and B into `slot` of the ring; then it moves on to the next tile.
-  __device__ __forceinline__ void load(int slot) {
-    const unsigned a = ring_ + slot * (G::kTileA + G::kTileB), b = a + G::kTileA;
-    const auto need = PixelTaps<kCfg>::need(at_);
-    const auto image = image_delta<kCfg>(at_);
-#pragma unroll
-    for (int i = 0; i < kRowsA; ++i) {
-      const int row = row_ + i * kRowStep;
-      if (kCfg.block_m % kRowStep == 0 || row < kCfg.block_m)
-        ptx::cp_async<kBytes>(a + offset_in_tile(row), x_ + (offset_[i] + image),
-                              taps_[i].has(need));
-    }
-    const char* weights = w_ + weight_delta<kCfg>(at_);
-#pragma unroll
-    for (int i = 0; i < kRowsB; ++i) {
-      const int row = row_ + i * kRowStep;
-      if (kCfg.block_n % kRowStep == 0 || row < kCfg.block_n)
-        ptx::cp_async<kBytes>(b + offset_in_tile(row),
-                              weights + i * (kRowStep * G::kFilter * G::kSize),
-                              at_.valid && i * kRowStep < filters_);
-    }
+  /// Begins to copy a tile into `slot` of the ring.
+  __device__ __forceinline__ void begin(int slot) {
+    to_ = ring_ + slot * (G::kTileA + G::kTileB);
+    need_ = PixelTaps<kCfg>::need(at_);
+    image_ = image_delta<kCfg>(at_);
+    weights_ = w_ + weight_delta<kCfg>(at_);
+    valid_ = at_.valid;
     advance();
   }
-  __device__ __forceinline__ void store(int) {}
+  /// Issues one of kParts equal shares of the copies.
+  template <int kPart, int kParts>
+  __device__ __forceinline__ void copy() {
+#pragma unroll
+    for (int i = kRowsA * kPart / kParts; i < kRowsA * (kPart + 1) / kParts; ++i) {
+      const int row = row_ + i * kRowStep;
+      if (kCfg.block_m % kRowStep == 0 || row < kCfg.block_m)
+        ptx::cp_async<kBytes>(to_ + offset_in_tile(row), x_ + (offset_[i] + image_),
+                              taps_[i].has(need_));
+    }
+#pragma unroll
+    for (int i = kRowsB * kPart / kParts; i < kRowsB * (kPart + 1) / kParts; ++i) {
+      const int row = row_ + i * kRowStep;
+      const bool valid = (kWholeSteps || valid_) && (kWholeFilters || i * kRowStep < filters_);
+      if (kCfg.block_n % kRowStep == 0 || row < kCfg.block_n)
+        ptx::cp_async<kBytes>(to_ + G::kTileA + offset_in_tile(row),
+                              weights_ + i * (kRowStep * G::kFilter * G::kSize), valid);
+    }
+  }
+  /// Nothing is left to do: the copies end by themselves.
+  __device__ __forceinline__ void end() {}
 
  private:
   static constexpr int kBytes = gemm_copy_bytes(kCfg);
@@ -78,6 +86,8 @@ class AsyncLoader {
   static constexpr int kRowStep = G::kThreads / kCopies;
   static constexpr int kRowsA = gemm_thread_rows(kCfg, kCfg.block_m);
   static constexpr int kRowsB = gemm_thread_rows(kCfg, kCfg.block_n);
+  static constexpr bool kWholeSteps = G::kReduction % kCfg.block_k == 0;
+  static constexpr bool kWholeFilters = G::kK % kCfg.block_n == 0;
 
   __device__ __forceinline__ unsigned offset_in_tile(int row) const {
     return chunk_offset<kCfg>(row, column_ * kBytes / kChunkBytes) + column_ * kBytes % kChunkBytes;
@@ -92,7 +102,7 @@ class AsyncLoader {
       s_begin_ = work.pixels.s_begin, s_end_ = work.pixels.s_end, r_end_ = work.pixels.r_end;
     } else {
       tap_ = k / G::kC;
-      at_ = position<kCfg>(k);
+      at_ = position<kCfg>(static_cast<unsigned>(k));
     }
   }
   __device__ __forceinline__ void advance() {
@@ -108,7 +118,10 @@ class AsyncLoader {
     } else {
       tap_ += kCfg.block_k / G::kC;
       if (at_.c >= G::kC) at_.c -= G::kC, ++tap_;
-      at_.r = tap_ / G::kSs, at_.s = tap_ % G::kSs, at_.valid = tap_ < G::kTaps;
+      constexpr unsigned kSs = G::kSs;
+      const unsigned tap = static_cast<unsigned>(tap_);
+      at_.r = static_cast<int>(tap / kSs), at_.s = static_cast<int>(tap % kSs);
+      at_.valid = kWholeSteps || tap_ < G::kTaps;
     }
   }
 
@@ -118,9 +131,16 @@ class AsyncLoader {
   typename G::ImageOffset offset_[kRowsA];
   PixelTaps<kCfg> taps_[kRowsA];
   int filters_;
-  Position at_;
-  int tap_ = 0;                                  // kImage
+  Position at_;  // of the next tile
+  int tap_ = 0;  // kImage
   int s_begin_ = 0, s_end_ = 0, r_end_ = 0;  // kBatch
+
+  // The tile that is being copied.
+  unsigned to_;
+  decltype(PixelTaps<kCfg>::need(Position{})) need_;
+  typename G::ImageOffset image_;
+  const char* weights_;
+  bool valid_;
 };
 
 template <ConvConfig kCfg>
@@ -134,6 +154,7 @@ class GatherLoader {
     const long long filter = static_cast<long long>(work.group) * G::kK + work.filter;
     w_ = static_cast<const char*>(args.w) + filter * (G::kFilter * G::kSize);
     filters_ = G::kK - work.filter;
+    x_ = ptx::opaque(x_), w_ = ptx::opaque(w_);
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i)
       if (i % kRowReuse == 0)
@@ -141,23 +162,32 @@ class GatherLoader {
             work.pixels.row_offset(place(i, kCfg.block_m).row, work.group, taps_[i / kRowReuse]);
   }
 
-  /// Fetches one tile into registers; then it moves on to the next tile.
-  __device__ __forceinline__ void load(int) {
+  /// Fetches a tile into registers, on its way to `slot` of the ring.
+  __device__ __forceinline__ void begin(int slot) {
+    slot_ = slot;
+    Slot at[kElements];
+    if constexpr (G::kNhwc) decode(at, place(0, kCfg.block_m).chunk);  // the same for all rows
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i) {
-      const Place at = place(i, kCfg.block_m);
-      if (at.row < kCfg.block_m) gather_image(i, first_position(at.chunk));
+      const Place to = place(i, kCfg.block_m);
+      if (to.row >= kCfg.block_m) continue;
+      if constexpr (!G::kNhwc) decode(at, to.chunk);
+      gather_image(i, at);
     }
 #pragma unroll
     for (int i = 0; i < kChunksB; ++i) {
-      const Place at = place(i, kCfg.block_n);
-      if (at.row < kCfg.block_n) gather_weights(i, at.row, first_position(at.chunk));
+      const Place to = place(i, kCfg.block_n);
+      if (to.row >= kCfg.block_n) continue;
+      if constexpr (!G::kNhwc) decode(at, to.chunk);
+      gather_weights(i, to.row, at);
     }
     ++tile_;
   }
-  /// Stores the fetched tile into `slot` of the ring.
-  __device__ __forceinline__ void store(int slot) {
-    const unsigned a = ptx::shared_address(shared_memory()) + slot * (G::kTileA + G::kTileB);
+  template <int kPart, int kParts>
+  __device__ __forceinline__ void copy() {}
+  /// Stores the fetched tile.
+  __device__ __forceinline__ void end() {
+    const unsigned a = ptx::shared_address(shared_memory()) + slot_ * (G::kTileA + G::kTileB);
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i) {
       const Place at = place(i, kCfg.block_m);
@@ -193,19 +223,33 @@ class GatherLoader {
   static __device__ __forceinline__ void store_chunk(unsigned to, const Vector& v) {
     ptx::store_shared16(to, v.word[0], v.word[1], v.word[2], v.word[3]);
   }
-  __device__ __forceinline__ int first_position(int chunk) const {
-    return tile_ * kCfg.block_k + chunk * kElements;
+  /// One element of a chunk: what its tap needs, and where it lies.
+  struct Slot {
+    decltype(PixelTaps<kCfg>::need(Position{})) need;
+    typename G::ImageOffset image;
+    typename G::WeightOffset weight;
+    bool valid;
+  };
+  __device__ __forceinline__ void decode(Slot (&elements)[kElements], int chunk) const {
+    const auto k = static_cast<unsigned>(tile_ * kCfg.block_k + chunk * kElements);
+#pragma unroll
+    for (int e = 0; e < kElements; ++e) {
+      const Position at = position<kCfg>(k + static_cast<unsigned>(e));
+      elements[e] = {PixelTaps<kCfg>::need(at), image_delta<kCfg>(at), weight_delta<kCfg>(at),
+                     at.valid};
+    }
   }
   template <typename Fetch>
-  static __device__ __forceinline__ Vector pack(int k, const Fetch& fetch) {
+  static __device__ __forceinline__ Vector pack(const Slot (&at)[kElements],
+                                                const Fetch& fetch) {
     Vector v;
 #pragma unroll
     for (int word = 0; word < 4; ++word) {
       if constexpr (G::kSize == 4) {
-        v.word[word] = fetch(position<kCfg>(k + word));
+        v.word[word] = fetch(at[word]);
       } else {
-        const unsigned lo = fetch(position<kCfg>(k + 2 * word));
-        v.word[word] = lo | fetch(position<kCfg>(k + 2 * word + 1)) << 16;
+        const unsigned lo = fetch(at[2 * word]);
+        v.word[word] = lo | fetch(at[2 * word + 1]) << 16;
       }
     }
     return v;
@@ -214,24 +258,24 @@ class GatherLoader {
     if constexpr (G::kSize == 4) return __ldg(reinterpret_cast<const unsigned*>(from));
     return __ldg(reinterpret_cast<const unsigned short*>(from));
   }
-  __device__ __forceinline__ void gather_image(int i, int k) {
+  __device__ __forceinline__ void gather_image(int i, const Slot (&at)[kElements]) {
     const PixelTaps<kCfg>& taps = taps_[i / kRowReuse];
     const auto offset = offset_[i / kRowReuse];
-    a_[i] = pack(k, [&](const Position& at) -> unsigned {
-      return taps.has(PixelTaps<kCfg>::need(at)) ? element(x_ + (offset + image_delta<kCfg>(at)))
-                                                 : 0;
+    a_[i] = pack(at, [&](const Slot& e) -> unsigned {
+      return taps.has(e.need) ? element(x_ + (offset + e.image)) : 0;
     });
   }
-  __device__ __forceinline__ void gather_weights(int i, int row, int k) {
+  __device__ __forceinline__ void gather_weights(int i, int row, const Slot (&at)[kElements]) {
     const char* filter = w_ + row * (G::kFilter * G::kSize);
     const bool exists = row < filters_;
-    b_[i] = pack(k, [&](const Position& at) -> unsigned {
-      return exists && at.valid ? element(filter + weight_delta<kCfg>(at)) : 0;
+    b_[i] = pack(at, [&](const Slot& e) -> unsigned {
+      return exists && e.valid ? element(filter + e.weight) : 0;
     });
   }
 
   const char *x_, *w_;
-  int tile_;
+  int tile_;  // the next one
+  int slot_;
   int filters_;
   typename G::ImageOffset offset_[kOffsets];
   PixelTaps<kCfg> taps_[kOffsets];

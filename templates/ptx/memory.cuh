@@ -1,4 +1,4 @@
-// Wide stores to global memory. Spelled out: an assignment through a vector type's pointer came out
+// Wide stores, and a pointer that the compiler takes as it is. The stores are spelled out: an assignment through a vector type's pointer came out
 // of NVRTC 13.0 as four stores of a word each.
 #pragma once
 
@@ -11,6 +11,13 @@ __device__ __forceinline__ void store16(void* to, unsigned a, unsigned b, unsign
   asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(a), "r"(b), "r"(c), "r"(d)
                : "memory");
 }
+/// The pointer, from here on without a past that it could be computed from again.
+template <typename T>
+__device__ __forceinline__ T* opaque(T* pointer) {
+  asm volatile("" : "+l"(pointer));
+  return pointer;
+}
+
 /// The same into shared memory.
 __device__ __forceinline__ void store_shared16(unsigned to, unsigned a, unsigned b, unsigned c,
                                                unsigned d) {
