@@ -82,9 +82,18 @@ constexpr long long staging_bytes(const ConvConfig& c) {
              ? row * c.warps_n * c.block_m              // the whole tile, for the other blocks
              : row * c.warps_n * c.warps_m * kStripRows;  // a strip of each warp
 }
+/// Positions of the reduction whose offsets a register-staged loader keeps in shared memory, after
+/// the ring, instead of dividing for each element; 0 where they are too many, or where cp.async
+/// copies.
+constexpr int kPositionBytes = 16;
+constexpr long long kMaxTabledPositions = 1024;
+constexpr long long tabled_positions(const ConvConfig& c) {
+  const long long padded = ceil_div(gemm_k(c), c.block_k) * c.block_k;
+  return gemm_copy_bytes(c) == 0 && padded <= kMaxTabledPositions ? padded : 0;
+}
 constexpr long long gemm_shared_bytes(const ConvConfig& c) {
-  const long long ring = tile_bytes(c) * c.stages, staging = staging_bytes(c);
-  return ring > staging ? ring : staging;
+  const long long ring = tile_bytes(c) * c.stages + tabled_positions(c) * kPositionBytes;
+  return ring > staging_bytes(c) ? ring : staging_bytes(c);
 }
 
 /// Tiles of the pixels of n images.

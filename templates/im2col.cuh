@@ -86,10 +86,12 @@ __device__ __forceinline__ Position position(unsigned k) {
 template <ConvConfig kCfg, bool kMasks = (Gemm<kCfg>::kRs <= 16 && Gemm<kCfg>::kSs <= 15)>
 struct PixelTaps {
   using G = Gemm<kCfg>;
-  unsigned bits = 0;  ///< rows of the filter in the low half, columns above, bit 31 never
+  /// Rows of the filter in the low half, columns above, bit 31 never valid. Inverted: whether a tap
+  /// is valid is then one instruction.
+  unsigned invalid = ~0u;
 
   __device__ __forceinline__ void set(int h, int w) {
-    bits = 0;
+    unsigned bits = 0;
 #pragma unroll
     for (int r = 0; r < G::kRs; ++r) {
       const int at = h + r * static_cast<int>(kCfg.dilation_h);
@@ -100,12 +102,13 @@ struct PixelTaps {
       const int at = w + s * static_cast<int>(kCfg.dilation_w);
       bits |= at >= 0 && at < kCfg.w ? 1u << (16 + s) : 0;
     }
+    invalid = ~bits;
   }
-  /// What a position asks of `bits`.
+  /// The bits that a position asks for.
   static __device__ __forceinline__ unsigned need(const Position& at) {
     return at.valid ? 1u << at.r | 1u << (16 + at.s) : 1u << 31;
   }
-  __device__ __forceinline__ bool has(unsigned need) const { return (bits & need) == need; }
+  __device__ __forceinline__ bool has(unsigned need) const { return (invalid & need) == 0; }
 };
 
 template <ConvConfig kCfg>

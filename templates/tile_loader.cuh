@@ -155,6 +155,9 @@ class GatherLoader {
     w_ = static_cast<const char*>(args.w) + filter * (G::kFilter * G::kSize);
     filters_ = G::kK - work.filter;
     x_ = ptx::opaque(x_), w_ = ptx::opaque(w_);
+    for (int k = static_cast<int>(threadIdx.x); k < kTabled; k += G::kThreads)
+      table()[k] = slot_at(static_cast<unsigned>(k));
+    if constexpr (kTabled > 0) __syncthreads();
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i)
       if (i % kRowReuse == 0)
@@ -170,14 +173,14 @@ class GatherLoader {
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i) {
       const Place to = place(i, kCfg.block_m);
-      if (to.row >= kCfg.block_m) continue;
+      if (!kWholeA && to.row >= kCfg.block_m) continue;
       if constexpr (!G::kNhwc) decode(at, to.chunk);
       gather_image(i, at);
     }
 #pragma unroll
     for (int i = 0; i < kChunksB; ++i) {
       const Place to = place(i, kCfg.block_n);
-      if (to.row >= kCfg.block_n) continue;
+      if (!kWholeB && to.row >= kCfg.block_n) continue;
       if constexpr (!G::kNhwc) decode(at, to.chunk);
       gather_weights(i, to.row, at);
     }
@@ -191,12 +194,12 @@ class GatherLoader {
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i) {
       const Place at = place(i, kCfg.block_m);
-      if (at.row < kCfg.block_m) store_chunk(a + chunk_offset<kCfg>(at.row, at.chunk), a_[i]);
+      if (kWholeA || at.row < kCfg.block_m) store_chunk(a + chunk_offset<kCfg>(at.row, at.chunk), a_[i]);
     }
 #pragma unroll
     for (int i = 0; i < kChunksB; ++i) {
       const Place at = place(i, kCfg.block_n);
-      if (at.row < kCfg.block_n)
+      if (kWholeB || at.row < kCfg.block_n)
         store_chunk(a + G::kTileA + chunk_offset<kCfg>(at.row, at.chunk), b_[i]);
     }
   }
@@ -206,6 +209,9 @@ class GatherLoader {
   static constexpr int kElements = kChunkBytes / G::kSize;
   static constexpr int kChunksA = gemm_thread_rows(kCfg, kCfg.block_m);
   static constexpr int kChunksB = gemm_thread_rows(kCfg, kCfg.block_n);
+  // Whether every thread's every chunk is one of the tile.
+  static constexpr bool kWholeA = kCfg.block_m * kChunks % G::kThreads == 0;
+  static constexpr bool kWholeB = kCfg.block_n * kChunks % G::kThreads == 0;
   // nchw: neighbouring lanes are neighbouring pixels. A thread whose chunks all lie in one row keeps
   // one offset.
   static constexpr bool kOneRow = !G::kNhwc && G::kThreads % kCfg.block_m == 0;
@@ -224,19 +230,30 @@ class GatherLoader {
     ptx::store_shared16(to, v.word[0], v.word[1], v.word[2], v.word[3]);
   }
   /// One element of a chunk: what its tap needs, and where it lies.
-  struct Slot {
+  struct alignas(kPositionBytes) Slot {
     decltype(PixelTaps<kCfg>::need(Position{})) need;
     typename G::ImageOffset image;
     typename G::WeightOffset weight;
     bool valid;
   };
-  __device__ __forceinline__ void decode(Slot (&elements)[kElements], int chunk) const {
-    const auto k = static_cast<unsigned>(tile_ * kCfg.block_k + chunk * kElements);
+  // Wide filters and offsets make an entry larger: those divide.
+  static constexpr int kTabled =
+      sizeof(Slot) == kPositionBytes ? static_cast<int>(tabled_positions(kCfg)) : 0;
+  static __device__ __forceinline__ Slot* table() {
+    return reinterpret_cast<Slot*>(shared_memory() + kCfg.stages * (G::kTileA + G::kTileB));
+  }
+  static __device__ __forceinline__ Slot slot_at(unsigned k) {
+    const Position at = position<kCfg>(k);
+    return {PixelTaps<kCfg>::need(at), image_delta<kCfg>(at), weight_delta<kCfg>(at), at.valid};
+  }
+  __device__ __forceinline__ void decode(Slot (&slots)[kElements], int chunk) const {
+    const int k = tile_ * kCfg.block_k + chunk * kElements;
 #pragma unroll
     for (int e = 0; e < kElements; ++e) {
-      const Position at = position<kCfg>(k + static_cast<unsigned>(e));
-      elements[e] = {PixelTaps<kCfg>::need(at), image_delta<kCfg>(at), weight_delta<kCfg>(at),
-                     at.valid};
+      if constexpr (kTabled > 0)
+        slots[e] = table()[k + e];
+      else
+        slots[e] = slot_at(static_cast<unsigned>(k + e));
     }
   }
   template <typename Fetch>
