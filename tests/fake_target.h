@@ -49,7 +49,7 @@ inline KernelConfig config_of(int mr) {
 }
 
 /// Configurations mr = 1..6 are legal, 6 is the default, fewer pixels are predicted slower.
-class FakeTarget final : public Target {
+class FakeTarget : public Target {
  public:
   const DeviceInfo& info() const override { return info_; }
   std::string why_unsupported(const ConvSpec& spec) const override {

@@ -1,0 +1,44 @@
+// CUDA's words for g++, enough to run templates without shared memory or barriers as plain C++,
+// thread after thread: include this before a template, with tests/emulator before the repository on
+// the include path, so that its ptx/ (the same functions without PTX) is found first.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#define __device__
+#define __host__
+#define __forceinline__ inline
+
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+struct EmulatedIndex {
+  unsigned x = 0, y = 0, z = 0;
+};
+inline thread_local EmulatedIndex threadIdx, blockIdx, gridDim;
+
+/// How many loads and stores were less aligned than their width: a GPU would fault.
+inline thread_local long long misaligned_accesses = 0;
+
+template <typename T>
+inline T __ldg(const T* from) {
+  misaligned_accesses += reinterpret_cast<std::uintptr_t>(from) % sizeof(T) != 0;
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+inline float __uint_as_float(unsigned bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline unsigned __float_as_uint(float value) {
+  unsigned bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}

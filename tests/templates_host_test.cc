@@ -1,0 +1,208 @@
+// The CUDA templates without shared memory, run as plain C++ thread by thread: random problems with
+// random tiles through the verifier (bit for bit on integers, infinities on padding, red zones, no
+// better alignment than asked for). Index arithmetic goes wrong here, without a GPU.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "autotune/verify.h"
+#include "compiler/spec_text.h"
+#include "tests/emulator/cuda.h"
+// After the words that they are written in.
+#include "templates/depthwise.cuh"
+#include "templates/direct.cuh"
+#include "templates/reference.cuh"
+#include "tests/emulator/random_config.h"
+#include "tests/fake_target.h"
+#include "tests/naive_conv.h"
+
+namespace convoke {
+namespace {
+
+using cuda::ConvArgs;
+using cuda::ConvConfig;
+using cuda::Family;
+
+constexpr const char* kEpilogueTexts[] = {"", "relu(acc*scale[k]+bias[k]+residual)",
+                                          "abs(min(acc,residual))-bias[k]"};
+template <int kNumber>
+struct HostEpilogue {
+  float operator()(float acc, const float* operand) const {
+    if (kNumber == 0) return acc;
+    if (kNumber == 1) {
+      const float sum = acc * operand[0] + operand[1] + operand[2];
+      return 0.0f > sum ? 0.0f : sum;
+    }
+    return std::fabs(acc < operand[0] ? acc : operand[0]) - operand[1];
+  }
+};
+
+/// Calls body() as every thread of a launch of `blocks` blocks.
+template <typename Body>
+void run_threads(unsigned blocks, int threads, const Body& body) {
+  gridDim = {blocks, 1, 1};
+  for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x)
+    for (threadIdx.x = 0; threadIdx.x < static_cast<unsigned>(threads); ++threadIdx.x) body();
+}
+
+/// The kernel of a config, on a grid of `blocks`.
+template <ConvConfig kCfg>
+void run_kernel(const ConvArgs& args, unsigned blocks) {
+  using E = HostEpilogue<cuda::test::epilogue_number(kCfg)>;
+  run_threads(blocks, cuda::threads(kCfg), [&] {
+    if constexpr (kCfg.family == Family::kDirect)
+      cuda::run_direct<kCfg, E>(args);
+    else if constexpr (kCfg.family == Family::kDepthwise)
+      cuda::run_depthwise<kCfg, E>(args);
+    else
+      cuda::run_reference<kCfg, E>(args);
+  });
+}
+template <ConvConfig kCfg>
+void run_sums(const ConvArgs& args, unsigned blocks) {
+  run_threads(blocks, cuda::threads(kCfg), [&] { cuda::run_reference_sums<kCfg>(args); });
+}
+
+struct Case {
+  ConvConfig config;
+  void (*kernel)(const ConvArgs&, unsigned);
+  void (*sums)(const ConvArgs&, unsigned) = nullptr;
+};
+
+template <Family kFamily, unsigned long long kFirst, unsigned long long... kSeeds>
+std::vector<Case> make_cases(std::integer_sequence<unsigned long long, kSeeds...>) {
+  std::vector<Case> cases;
+  const auto add = [&]<ConvConfig kCfg>() {
+    cases.push_back({kCfg, &run_kernel<kCfg>});
+    if constexpr (kFamily == Family::kReference) cases.back().sums = &run_sums<kCfg>;
+  };
+  (add.template operator()<cuda::test::draw_config(kFamily, kFirst + kSeeds)>(), ...);
+  return cases;
+}
+template <Family kFamily, unsigned long long kCount>
+std::vector<Case> make_cases() {
+  return make_cases<kFamily, 1>(std::make_integer_sequence<unsigned long long, kCount>());
+}
+
+DataType data_type(cuda::Type type) {
+  constexpr DataType kTypes[] = {DataType::kF32, DataType::kTf32, DataType::kF16, DataType::kBf16};
+  return kTypes[static_cast<int>(type)];
+}
+
+ConvSpec spec_of(const ConvConfig& c) {
+  ConvSpec spec;
+  spec.n = kOpenBatch;
+  spec.c = c.c, spec.h = c.h, spec.w = c.w, spec.k = c.k, spec.r = c.r, spec.s = c.s;
+  spec.p = c.p, spec.q = c.q, spec.groups = c.groups;
+  spec.stride_h = c.stride_h, spec.stride_w = c.stride_w;
+  spec.dilation_h = c.dilation_h, spec.dilation_w = c.dilation_w;
+  spec.pad_h = c.pad_h, spec.pad_w = c.pad_w;
+  spec.x_type = spec.w_type = data_type(c.x_type), spec.y_type = data_type(c.y_type);
+  const auto layout = [](cuda::Layout l) {
+    return l == cuda::Layout::kNhwc ? Layout::kNhwc : Layout::kNchw;
+  };
+  spec.x_layout = layout(c.x_layout), spec.y_layout = layout(c.y_layout);
+  spec.epilogue = kEpilogueTexts[cuda::test::epilogue_number(c)];
+  return spec;
+}
+
+std::string describe(const ConvConfig& c) {
+  return print_spec(spec_of(c)) + " bm=" + std::to_string(c.block_m) +
+         " bn=" + std::to_string(c.block_n) + " bk=" + std::to_string(c.block_k);
+}
+
+struct EmulatedKernel final : Kernel {
+  Case kernel;
+  bool short_grid;  ///< fewer blocks than the work has: as if it exceeded the largest grid
+  EmulatedKernel(const Case& c, bool few) : kernel(c), short_grid(few) {}
+  std::vector<PlanStep> steps(std::int64_t, WeightForm) const override { return {}; }
+  std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
+  std::int64_t packed_weight_bytes() const override { return 0; }
+  std::size_t alignment() const override { return cuda::alignment(kernel.config); }
+  void prepack(const void*, void*, void*) const override {}
+  void launch(const LaunchArgs& args, WeightForm) const override {
+    ConvArgs device{args.x.data, args.w.data, args.y.data, nullptr, {}, args.batch};
+    for (std::size_t i = 0; i < args.operand_count; ++i)
+      device.operands[i] = args.operands[i].data;
+    const unsigned blocks = cuda::grid(kernel.config, args.batch).x;
+    kernel.kernel(device, short_grid ? std::max(1u, blocks / 3) : blocks);
+  }
+};
+
+struct EmulatedTarget final : FakeTarget {
+  std::shared_ptr<const Kernel> kernel;
+  std::string why_illegal(const ConvSpec&, const KernelConfig&) const override { return ""; }
+  std::shared_ptr<const Kernel> get(const ConvSpec&, const KernelConfig&, CacheSource*) override {
+    return kernel;
+  }
+};
+
+/// The verifier's verdict on both kinds of grid; counts the cases that it trusted.
+void expect_right(const std::vector<Case>& cases, int* trusted) {
+  for (const Case& c : cases) {
+    const ConvSpec spec = spec_of(c.config);
+    ASSERT_NO_THROW(spec.validate()) << describe(c.config);
+    EmulatedTarget target;
+    const Verifier verifier(target, spec, 5);
+    for (const bool short_grid : {false, true}) {
+      target.kernel = std::make_shared<EmulatedKernel>(c, short_grid);
+      misaligned_accesses = 0;
+      const VerifyResult result = verifier.check({});
+      EXPECT_NE(result.verdict, Verdict::kFailed) << describe(c.config) << ": " << result.reason;
+      EXPECT_EQ(misaligned_accesses, 0) << describe(c.config);
+      *trusted += result.verdict == Verdict::kPassed;
+    }
+  }
+}
+
+TEST(TemplatesOnTheHost, DirectIsRight) {
+  const auto cases = make_cases<Family::kDirect, 150>();
+  int trusted = 0;
+  expect_right(cases, &trusted);
+  EXPECT_GT(trusted, 280);
+  const auto wide = [](const Case& c) {
+    return std::max({c.config.stride_h, c.config.stride_w, c.config.dilation_h,
+                     c.config.dilation_w}) > 1 << 19;
+  };
+  EXPECT_GT(std::count_if(cases.begin(), cases.end(), wide), 10);
+}
+
+TEST(TemplatesOnTheHost, DepthwiseIsRight) {
+  const auto cases = make_cases<Family::kDepthwise, 110>();
+  int trusted = 0;
+  expect_right(cases, &trusted);
+  EXPECT_GT(trusted, 200);
+  EXPECT_GT(std::count_if(cases.begin(), cases.end(),
+                          [](const Case& c) { return c.config.block_n > 1; }),
+            30);
+}
+
+TEST(TemplatesOnTheHost, ReferenceIsRight) {
+  int trusted = 0;
+  expect_right(make_cases<Family::kReference, 30>(), &trusted);
+  EXPECT_GT(trusted, 50);
+}
+
+TEST(TemplatesOnTheHost, ReferenceSumsAreTheDefinition) {
+  for (const Case& c : make_cases<Family::kReference, 30>()) {
+    const ConvSpec spec = spec_of(c.config);
+    constexpr std::int64_t kBatch = 3;
+    std::vector<std::byte> x(spec.x_elements(kBatch) * size_of(spec.x_type));
+    std::vector<std::byte> w(spec.w_elements() * size_of(spec.w_type));
+    fill(x, spec.x_type, TensorRole::kX, FillKind::kIntegers, spec, 3);
+    fill(w, spec.w_type, TensorRole::kW, FillKind::kIntegers, spec, 3);
+    std::vector<double> sums(spec.y_elements(kBatch), 0.5);
+    c.sums({x.data(), w.data(), sums.data(), nullptr, {}, kBatch},
+           cuda::grid(c.config, kBatch).x);
+    test::for_each_output(
+        spec, kBatch, [&](std::int64_t n, std::int64_t k, std::int64_t p, std::int64_t q) {
+          ASSERT_EQ(sums[test::y_index(spec, n, k, p, q)],
+                    test::naive_sum(spec, x.data(), w.data(), n, k, p, q))
+              << describe(c.config);
+        });
+  }
+}
+
+}  // namespace
+}  // namespace convoke
