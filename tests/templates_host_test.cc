@@ -2,6 +2,7 @@
 // random tiles through the verifier (bit for bit on integers, infinities on padding, red zones, no
 // better alignment than asked for). Index arithmetic goes wrong here, without a GPU.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <utility>
@@ -123,8 +124,7 @@ struct EmulatedKernel final : Kernel {
   void prepack(const void*, void*, void*) const override {}
   void launch(const LaunchArgs& args, WeightForm) const override {
     ConvArgs device{args.x.data, args.w.data, args.y.data, nullptr, {}, args.batch};
-    for (std::size_t i = 0; i < args.operand_count; ++i)
-      device.operands[i] = args.operands[i].data;
+    for (std::size_t i = 0; i < args.operand_count; ++i) device.operands[i] = args.operands[i].data;
     const unsigned blocks = cuda::grid(kernel.config, args.batch).x;
     kernel.kernel(device, short_grid ? std::max(1u, blocks / 3) : blocks);
   }
@@ -161,11 +161,11 @@ TEST(TemplatesOnTheHost, DirectIsRight) {
   int trusted = 0;
   expect_right(cases, &trusted);
   EXPECT_GT(trusted, 280);
-  const auto wide = [](const Case& c) {
+  const auto far = [](const Case& c) {
     return std::max({c.config.stride_h, c.config.stride_w, c.config.dilation_h,
                      c.config.dilation_w}) > 1 << 19;
   };
-  EXPECT_GT(std::count_if(cases.begin(), cases.end(), wide), 10);
+  EXPECT_GT(std::count_if(cases.begin(), cases.end(), far), 10);
 }
 
 TEST(TemplatesOnTheHost, DepthwiseIsRight) {
@@ -173,9 +173,9 @@ TEST(TemplatesOnTheHost, DepthwiseIsRight) {
   int trusted = 0;
   expect_right(cases, &trusted);
   EXPECT_GT(trusted, 200);
-  EXPECT_GT(std::count_if(cases.begin(), cases.end(),
-                          [](const Case& c) { return c.config.block_n > 1; }),
-            30);
+  EXPECT_GT(
+      std::count_if(cases.begin(), cases.end(), [](const Case& c) { return c.config.block_n > 1; }),
+      30);
 }
 
 TEST(TemplatesOnTheHost, ReferenceIsRight) {
@@ -193,15 +193,52 @@ TEST(TemplatesOnTheHost, ReferenceSumsAreTheDefinition) {
     fill(x, spec.x_type, TensorRole::kX, FillKind::kIntegers, spec, 3);
     fill(w, spec.w_type, TensorRole::kW, FillKind::kIntegers, spec, 3);
     std::vector<double> sums(spec.y_elements(kBatch), 0.5);
-    c.sums({x.data(), w.data(), sums.data(), nullptr, {}, kBatch},
-           cuda::grid(c.config, kBatch).x);
-    test::for_each_output(
-        spec, kBatch, [&](std::int64_t n, std::int64_t k, std::int64_t p, std::int64_t q) {
-          ASSERT_EQ(sums[test::y_index(spec, n, k, p, q)],
-                    test::naive_sum(spec, x.data(), w.data(), n, k, p, q))
-              << describe(c.config);
-        });
+    c.sums({x.data(), w.data(), sums.data(), nullptr, {}, kBatch}, cuda::grid(c.config, kBatch).x);
+    test::for_each_output(spec, kBatch,
+                          [&](std::int64_t n, std::int64_t k, std::int64_t p, std::int64_t q) {
+                            ASSERT_EQ(sums[test::y_index(spec, n, k, p, q)],
+                                      test::naive_sum(spec, x.data(), w.data(), n, k, p, q))
+                                << describe(c.config);
+                          });
   }
+}
+
+/// An image of 2^31 elements and a little: memory that is mostly never touched.
+constexpr ConvConfig huge_image(Family family, cuda::Layout layout) {
+  ConvConfig c;
+  c.family = family;
+  c.x_type = c.y_type = cuda::Type::kF16;
+  c.x_layout = c.y_layout = layout;
+  c.h = 2, c.w = (1LL << 30) + 8;
+  c.r = 2, c.q = 3, c.stride_w = 1 << 29;
+  c.block_m = c.block_n = c.block_k = 1;
+  return c;
+}
+
+template <ConvConfig kCfg>
+void expect_right_on_a_huge_image() {
+  const std::size_t bytes = kCfg.h * kCfg.w * sizeof(_Float16);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) GTEST_SKIP() << "4 GiB of address space are not to be had";
+  auto* x = static_cast<_Float16*>(memory);
+  for (long long q = 0; q < kCfg.q; ++q)
+    for (long long h = 0; h < kCfg.h; ++h)
+      x[h * kCfg.w + q * kCfg.stride_w] = static_cast<_Float16>(10 * h + q + 1);
+  const _Float16 w[] = {1, 2};
+  _Float16 y[] = {0, 0, 0};
+  run_kernel<kCfg>({x, w, y, nullptr, {}, 1}, cuda::grid(kCfg, 1).x);
+  for (int q = 0; q < 3; ++q) EXPECT_EQ(static_cast<float>(y[q]), q + 1 + 2 * (10 + q + 1));
+  munmap(memory, bytes);
+}
+
+TEST(TemplatesOnTheHost, OffsetsBeyond32BitsAreRight) {
+  using cuda::Layout;
+  expect_right_on_a_huge_image<huge_image(Family::kDirect, Layout::kNhwc)>();
+  expect_right_on_a_huge_image<huge_image(Family::kDirect, Layout::kNchw)>();
+  expect_right_on_a_huge_image<huge_image(Family::kDepthwise, Layout::kNhwc)>();
+  expect_right_on_a_huge_image<huge_image(Family::kDepthwise, Layout::kNchw)>();
+  expect_right_on_a_huge_image<huge_image(Family::kReference, Layout::kNhwc)>();
 }
 
 }  // namespace

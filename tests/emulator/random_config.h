@@ -14,8 +14,8 @@ class ConstexprRandom {
   /// In [low, high].
   constexpr long long pick(long long low, long long high) {
     state_ = state_ * 6364136223846793005 + 1442695040888963407;
-    return low + static_cast<long long>((state_ >> 33) %
-                                        static_cast<unsigned long long>(high - low + 1));
+    return low +
+           static_cast<long long>((state_ >> 33) % static_cast<unsigned long long>(high - low + 1));
   }
   constexpr bool one_in(long long n) { return pick(1, n) == 1; }
   constexpr long long power(long long most) { return 1LL << pick(0, most); }
@@ -46,8 +46,8 @@ constexpr RandomAxis draw_axis(ConstexprRandom& random) {
     }
     a.outputs = (a.size + a.pad + high - ((a.taps - 1) * a.dilation + 1)) / a.stride + 1;
     // What the output size makes of the high padding must be more than minus the stride.
-    const long long real = (a.outputs - 1) * a.stride + (a.taps - 1) * a.dilation + 1 - a.size -
-                           a.pad;
+    const long long real =
+        (a.outputs - 1) * a.stride + (a.taps - 1) * a.dilation + 1 - a.size - a.pad;
     if (a.outputs >= 1 && a.outputs <= 40 && real > -a.stride) return a;
   }
 }
@@ -69,9 +69,9 @@ constexpr void draw_tiles(ConstexprRandom& random, ConvConfig& c) {
   const bool direct = c.family == Family::kDirect;
   c.block_m = static_cast<int>(direct ? random.power(3) : random.pick(1, 9));
   c.block_n = static_cast<int>(c.x_layout == Layout::kNchw && !direct ? 1 : random.power(3));
-  c.block_k = static_cast<int>(!direct                         ? random.pick(1, 4)
-                               : c.x_layout == Layout::kNchw   ? 1
-                                                               : random.power(3));
+  c.block_k = static_cast<int>(!direct                       ? random.pick(1, 4)
+                               : c.x_layout == Layout::kNchw ? 1
+                                                             : random.power(3));
 }
 
 /// Epilogues by number: see tests/templates_host_test.cc.
