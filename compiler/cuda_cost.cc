@@ -22,6 +22,7 @@ constexpr double kLaneCopies = 16;    ///< copies of single lanes that are issue
 // A block's life outside its loop, in cycles: addresses and the first loads; the last stores.
 constexpr double kLoadLatency = 900, kEdgeLatency = kLoadLatency + 500 + 600;
 constexpr double kClusterLatency = 700;  ///< two barriers of a cluster and remote loads
+constexpr double kShortStep = 1.25;    ///< measured: 1.15 to 1.5 between bk=64 and bk=32 of f16
 constexpr double kSyncCycles = 45;       ///< barrier and bookkeeping of one step of the ring
 constexpr double kMmaChain = 35;         ///< ldmatrix and mma of one k16 that wait for each other
 constexpr double kUnhidden = 0.15;       ///< of the shorter of memory and everything else
@@ -41,7 +42,8 @@ int max_threads(const CudaDevice& d) {
 double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
   const bool small =
       d.capability == 86 || d.capability == 87 || d.capability == 89 || d.capability >= 120;
-  if (c.family == Family::kFma) return d.capability == 80 ? 64 : 128;
+  // Measured: 0.7 of the FMA units' peak; one instruction in seven is no FMA.
+  if (c.family == Family::kFma) return d.capability == 80 ? 48 : 94;
   const double half = d.capability >= 90 && !small ? 1270 : small ? 256 : 1024;
   return c.x_type == cuda::Type::kTf32 ? half / 2 : half;
 }
@@ -132,9 +134,11 @@ class GemmModel {
   double step_cycles(double blocks) const {
     const double m = c_.block_m, n = c_.block_n, k = c_.block_k, size = cuda::size_of(c_.x_type);
     const double warps = c_.warps_m * c_.warps_n;
-    // Fewer warps than schedulers leave units idle.
-    const double busy = std::min(1.0, blocks * warps / 4);
-    const double math = m * n * k / (macs_per_cycle(c_, d_) * busy);
+    // Four schedulers: fewer warps, or a number that does not divide, leave units idle.
+    const double busy = blocks * warps / (4 * std::ceil(blocks * warps / 4));
+    // Rows of 64 bytes are two steps of an mma: too few to hide copies and barrier behind.
+    const double exposed = c_.family == Family::kMma && k * size == 64 ? kShortStep : 1;
+    const double math = exposed * m * n * k / (macs_per_cycle(c_, d_) * busy);
     const double tile = (m + n) * k * size;
     // Each warp reads its rows of both tiles; on the FMA units lanes share what they load.
     const double reads = warps * (warp_tile_m(c_) + warp_tile_n(c_)) * k * size *
