@@ -50,8 +50,8 @@ class Kernel {
   virtual std::vector<PlanStep> steps(std::int64_t batch, WeightForm form) const = 0;
   virtual std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const = 0;
   virtual std::int64_t packed_weight_bytes() const = 0;
-  /// Alignment in bytes that launch needs of x, w, y and the tensor operands: that of their elements
-  /// (1: no more than that) or more.
+  /// Alignment in bytes that launch needs of x, w, y and the tensor operands: that of their
+  /// elements (1: no more than that) or more.
   virtual std::size_t alignment() const { return 1; }
   /// What the compiler did badly (spills, dropped directives): a kernel that is right, but that a
   /// tuner need not time. Empty: nothing.
@@ -89,6 +89,16 @@ class Target {
                            EmitFormat format) const = 0;
   virtual std::string cache_key(const ConvSpec& spec, const KernelConfig& config) const = 0;
   virtual CompiledKernel compile(const ConvSpec& spec, const KernelConfig& config) const = 0;
+  /// Builds a kernel ahead of time: `folder`, named by CONVOKE_SYSTEM_CACHE, then serves machines
+  /// that cannot compile (cuda_aot.h). @throws Error kUnsupported where the target has no need of
+  /// it, kDevice (toolchain), kCache (the folder cannot be written).
+  virtual void compile_into(const std::string& folder, const ConvSpec& spec,
+                            const KernelConfig& config) const {
+    static_cast<void>(spec), static_cast<void>(config);
+    throw Error(
+        ErrorCode::kUnsupported,
+        "the target " + info().target + " builds no kernels ahead of time (folder " + folder + ")");
+  }
   virtual std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig& config,
                                              const CompiledKernel& compiled) const = 0;
   /// Memory cache, then disk, then compile; the one way to a kernel.
