@@ -8,35 +8,30 @@
 namespace convoke {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr double kTurnSeconds = 200e-6;
+constexpr double kColdTurns = 50;
 constexpr std::int64_t kMaxRepeats = 100000;
 constexpr std::int64_t kMaxRounds = 1000;
-
-double time_seconds(const std::function<void()>& call, std::int64_t repeats) {
-  const Clock::time_point start = Clock::now();
-  for (std::int64_t i = 0; i < repeats; ++i) call();
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 struct Turn {
   std::int64_t repeats = 1;
   double seconds = 0;  ///< of all repeats, about
 };
 
-/// Grows the repeats until they fill a turn; the first, cold run only counts for what is slow
-/// anyway.
-Turn calibrate(const std::function<void()>& call, double turn_seconds) {
+/// Grows the repeats until they fill a turn. The first run is cold (loading, page faults, clocks):
+/// it only counts for what is slow anyway.
+Turn calibrate(TimedCall& call, double turn_seconds) {
   Turn turn;
-  while (true) {
-    turn.seconds = time_seconds(call, turn.repeats);
-    if (turn.seconds >= turn_seconds || turn.repeats >= kMaxRepeats) return turn;
+  turn.seconds = call.seconds(1);
+  if (turn.seconds < kColdTurns * turn_seconds) turn.seconds = call.seconds(1);
+  while (turn.seconds < turn_seconds && turn.repeats < kMaxRepeats) {
     const double missing = turn_seconds / std::max(turn.seconds, 1e-9) * 1.1;
     const auto wanted = static_cast<std::int64_t>(
         std::ceil(static_cast<double>(turn.repeats) * std::min(missing, 10.0)));
     turn.repeats = std::clamp(wanted, turn.repeats + 1, kMaxRepeats);
+    turn.seconds = call.seconds(turn.repeats);
   }
+  return turn;
 }
 
 }  // namespace
@@ -49,13 +44,12 @@ double quantile(std::vector<double> values, double fraction) {
   return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
 }
 
-std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>& calls,
-                                        double seconds_each, int min_rounds,
-                                        double settle_seconds) {
+std::vector<Timing> measure_interleaved(const std::vector<TimedCall*>& calls, double seconds_each,
+                                        int min_rounds, double settle_seconds) {
   std::vector<Turn> turns;
   double round_seconds = 0;
-  for (const auto& call : calls) {
-    turns.push_back(calibrate(call, std::max(kTurnSeconds, settle_seconds)));
+  for (TimedCall* call : calls) {
+    turns.push_back(calibrate(*call, std::max(kTurnSeconds, settle_seconds)));
     round_seconds += turns.back().seconds;
   }
   const double affordable =
@@ -70,9 +64,9 @@ std::vector<Timing> measure_interleaved(const std::vector<std::function<void()>>
       const std::int64_t repeats = turns[i].repeats;
       if (settle_seconds > 0) {
         std::this_thread::sleep_for(std::chrono::duration<double>(settle_seconds));
-        calls[i]();
+        calls[i]->seconds(1);
       }
-      samples[i].push_back(time_seconds(calls[i], repeats) / static_cast<double>(repeats) * 1e6);
+      samples[i].push_back(calls[i]->seconds(repeats) / static_cast<double>(repeats) * 1e6);
     }
   std::vector<Timing> result;
   for (std::size_t i = 0; i < calls.size(); ++i)

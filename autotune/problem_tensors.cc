@@ -1,5 +1,6 @@
 #include "autotune/problem_tensors.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "autotune/fill.h"
@@ -8,11 +9,19 @@
 namespace convoke {
 namespace {
 
-DeviceBuffer filled(Target& target, const ConvSpec& spec, std::int64_t elements, DataType type,
-                    TensorRole role, std::uint64_t seed) {
-  std::vector<std::byte> host(static_cast<std::size_t>(elements) *
-                              static_cast<std::size_t>(size_of(type)));
+constexpr std::int64_t kMaxSets = 256;
+constexpr std::int64_t kMaxSetsBytes = std::int64_t{1} << 30;
+
+using Bytes = std::vector<std::byte>;
+
+Bytes floats(const ConvSpec& spec, std::int64_t elements, DataType type, TensorRole role,
+             std::uint64_t seed) {
+  Bytes host(static_cast<std::size_t>(elements) * static_cast<std::size_t>(size_of(type)));
   fill(host, type, role, FillKind::kFloats, spec, seed);
+  return host;
+}
+
+DeviceBuffer on_device(Target& target, const Bytes& host) {
   DeviceBuffer buffer(target, host.size());
   target.copy_in(buffer.data(), host.data(), host.size());
   return buffer;
@@ -27,7 +36,7 @@ struct Runner {
                   static_cast<std::size_t>(kernel->workspace_bytes(batch, WeightForm::kPacked))) {}
   std::shared_ptr<const Kernel> kernel;
   DeviceBuffer packed, workspace;
-  LaunchArgs args;
+  std::vector<LaunchArgs> args;  ///< one a set
 };
 
 }  // namespace
@@ -44,41 +53,70 @@ DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
       data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)) {}
 
+std::int64_t rotated_sets(std::int64_t set_bytes, std::int64_t cache_bytes) {
+  if (cache_bytes <= 0 || set_bytes <= 0) return 1;
+  const std::int64_t wanted = (3 * cache_bytes + set_bytes - 1) / set_bytes;
+  const std::int64_t affordable = std::max<std::int64_t>(kMaxSetsBytes / set_bytes, 1);
+  return std::clamp<std::int64_t>(wanted, 1, std::min(affordable, kMaxSets));
+}
+
 ProblemTensors::ProblemTensors(Target& target, const ConvSpec& spec, std::uint64_t seed)
-    : target_(target),
-      batch_(spec.open_batch() ? kOpenBatchImages : spec.n),
-      x_(filled(target, spec, spec.x_elements(batch_), spec.x_type, TensorRole::kX, seed)),
-      w_(filled(target, spec, spec.w_elements(), spec.w_type, TensorRole::kW, seed)),
-      // Filled too: its pages must exist before the first timed launch.
-      y_(filled(target, spec, spec.y_elements(batch_), spec.y_type, TensorRole::kY, seed)) {
+    : target_(target), batch_(spec.open_batch() ? kOpenBatchImages : spec.n) {
+  const Bytes x = floats(spec, spec.x_elements(batch_), spec.x_type, TensorRole::kX, seed);
+  const Bytes w = floats(spec, spec.w_elements(), spec.w_type, TensorRole::kW, seed);
+  // Filled too: its pages must exist before the first timed launch.
+  const Bytes y = floats(spec, spec.y_elements(batch_), spec.y_type, TensorRole::kY, seed);
+  std::vector<Bytes> operands;
+  std::size_t set_bytes = x.size() + w.size() + y.size();
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   for (const EpilogueOperand& operand : epilogue.operands()) {
     ++seed;  // two operands of one shape must differ
-    operand_buffers_.push_back(
+    operands.push_back(
         operand.per_channel
-            ? filled(target, spec, spec.k, DataType::kF32, TensorRole::kChannelOperand, seed)
-            : filled(target, spec, spec.y_elements(batch_), spec.y_type, TensorRole::kOperand,
-                     seed));
+            ? floats(spec, spec.k, DataType::kF32, TensorRole::kChannelOperand, seed)
+            : floats(spec, spec.y_elements(batch_), spec.y_type, TensorRole::kOperand, seed));
+    set_bytes += operands.back().size();
   }
-  for (const DeviceBuffer& buffer : operand_buffers_)
-    operands_.push_back({buffer.data(), buffer.bytes()});
+  // The same numbers in every set: what matters is that they lie elsewhere.
+  const std::int64_t sets =
+      rotated_sets(static_cast<std::int64_t>(set_bytes), target.cache_bytes());
+  for (std::int64_t i = 0; i < sets; ++i) {
+    Set set{on_device(target, x), on_device(target, w), on_device(target, y), {}, {}};
+    for (const Bytes& operand : operands) {
+      set.operand_buffers.push_back(on_device(target, operand));
+      set.operands.push_back({set.operand_buffers.back().data(), operand.size()});
+    }
+    sets_.push_back(std::move(set));
+  }
 }
 
-std::function<void()> ProblemTensors::runner(std::shared_ptr<const Kernel> kernel) const {
+std::unique_ptr<TimedCall> ProblemTensors::timed(std::shared_ptr<const Kernel> kernel,
+                                                 bool warm) const {
   auto run = std::make_shared<Runner>(target_, std::move(kernel), batch_);
   const bool packs = run->packed.bytes() > 0;
-  if (packs) run->kernel->prepack(w_.data(), run->packed.data(), nullptr);
-  const DeviceBuffer& weights = packs ? run->packed : w_;
-  run->args.x = {x_.data(), x_.bytes()};
-  run->args.w = {weights.data(), weights.bytes()};
-  run->args.y = {y_.data(), y_.bytes()};
-  run->args.operands = operands_.data();
-  run->args.operand_count = operands_.size();
-  run->args.workspace = {run->workspace.data(), run->workspace.bytes()};
-  run->args.batch = batch_;
-  return [run, packs] {
-    run->kernel->launch(run->args, packs ? WeightForm::kPacked : WeightForm::kPlain);
-  };
+  if (packs) run->kernel->prepack(sets_.front().w.data(), run->packed.data(), nullptr);
+  for (const Set& set : sets_) {
+    const DeviceBuffer& weights = packs ? run->packed : set.w;
+    LaunchArgs args;
+    args.x = {set.x.data(), set.x.bytes()};
+    args.w = {weights.data(), weights.bytes()};
+    args.y = {set.y.data(), set.y.bytes()};
+    args.operands = set.operands.data();
+    args.operand_count = set.operands.size();
+    args.workspace = {run->workspace.data(), run->workspace.bytes()};
+    args.batch = batch_;
+    run->args.push_back(args);
+    if (warm) break;
+  }
+  const WeightForm form = packs ? WeightForm::kPacked : WeightForm::kPlain;
+  std::vector<TimedLaunch> launches;
+  for (std::size_t i = 0; i < run->args.size(); ++i)
+    launches.push_back([run, i, form](void* stream) {
+      LaunchArgs args = run->args[i];
+      args.stream = stream;
+      run->kernel->launch(args, form);
+    });
+  return target_.prepare_timing(std::move(launches));
 }
 
 }  // namespace convoke

@@ -1,11 +1,12 @@
 // The tensors of one problem in device memory, shared by all kernels that are timed on it: filled
 // with random floats (zeros and small integers draw less power and run faster), every page touched
-// before the first launch. A Runner adds what one kernel needs of its own: packed weights and
-// workspace.
+// before the first launch. Where the target's last cache would keep a whole launch's tensors, there
+// are several sets of them, so that a measurement rotates past it: a layer of a real network finds
+// its tensors in memory. What one kernel needs of its own, packed weights and workspace, comes with
+// its timed call.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -36,24 +37,33 @@ class DeviceBuffer {
   std::size_t bytes_;
 };
 
+/// Sets of `set_bytes` each that rotate past a cache of `cache_bytes`: about three times its size,
+/// as replacement is not strictly by age; 1 if there is no cache, bounded in number and bytes.
+std::int64_t rotated_sets(std::int64_t set_bytes, std::int64_t cache_bytes);
+
 class ProblemTensors {
  public:
   ProblemTensors(Target& target, const ConvSpec& spec, std::uint64_t seed);
-  /// A call that launches `kernel` once on these tensors, weights packed beforehand. Must not
-  /// outlive this object.
-  std::function<void()> runner(std::shared_ptr<const Kernel> kernel) const;
+  /// Launches of `kernel`, weights packed beforehand, over all sets in turn, or over one (`warm`).
+  /// Must not outlive this object.
+  std::unique_ptr<TimedCall> timed(std::shared_ptr<const Kernel> kernel, bool warm = false) const;
+  /// Whether there are several sets, so that cold and warm differ.
+  bool rotates() const { return sets_.size() > 1; }
 
   /// For a peer that computes the same on the same tensors: images, plain weights, output.
-  const void* x() const { return x_.data(); }
-  const void* w() const { return w_.data(); }
-  void* y() const { return y_.data(); }
+  const void* x() const { return sets_.front().x.data(); }
+  const void* w() const { return sets_.front().w.data(); }
+  void* y() const { return sets_.front().y.data(); }
 
  private:
+  struct Set {
+    DeviceBuffer x, w, y;
+    std::vector<DeviceBuffer> operand_buffers;
+    std::vector<ConstBuffer> operands;
+  };
   Target& target_;
   std::int64_t batch_;
-  DeviceBuffer x_, w_, y_;
-  std::vector<DeviceBuffer> operand_buffers_;
-  std::vector<ConstBuffer> operands_;
+  std::vector<Set> sets_;
 };
 
 }  // namespace convoke

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "compiler/spec_text.h"
 #include "runtime/thread_pool.h"
@@ -16,20 +17,47 @@ using Kind = SearchStep::Kind;
 /// Shares of a problem's seconds: one short sample, one longer sample, and what the last comparison
 /// may use.
 constexpr double kTryShare = 0.01, kRefineShare = 0.02, kCompareShare = 0.15;
+constexpr int kCompareRounds = 5;
 constexpr double kMaxTrySeconds = 0.005, kMaxRefineSeconds = 0.03, kMaxCompareSeconds = 0.15;
 
-/// The integers of a configuration; the first kCategories are names without an order.
-constexpr int kCategories = 2;
-std::vector<int> features(const KernelConfig& config) {
+/// Clocks that a fault or heat holds down give the next measurement this long to recover.
+constexpr double kThrottlePause = 0.5;
+constexpr int kThrottleAttempts = 3;
+
+constexpr int kCandidates = 12, kCandidatesBuiltAhead = 24;
+
+/// The integers of a configuration, as Search compares them; the first `categories` are names
+/// without an order.
+struct Features {
+  std::vector<int> values;
+  int categories;
+};
+Features features(const KernelConfig& config) {
+  if (config.target == TargetKind::kCuda) {
+    const CudaConfig& c = config.cuda;
+    // Of each tile and number of warps there is one shape of warps: their number is what varies.
+    return {{static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
+             c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split},
+            3};
+  }
   const CpuConfig& c = config.cpu;
-  return {static_cast<int>(c.family),
-          static_cast<int>(c.axis),
-          c.mr,
-          c.nv,
-          c.kc,
-          c.rows,
-          c.kb,
-          c.unroll};
+  return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.mr, c.nv, c.kc, c.rows, c.kb,
+           c.unroll},
+          2};
+}
+
+/// Images on which a configuration is verified. The batch is no constant of a CUDA kernel: the
+/// image that runs on a few images is the one that runs on many, and a full batch of large images
+/// would take seconds a candidate. A few images must still give several full tiles and a tail: an
+/// odd number, so that a tile divides the pixels only if it always does.
+std::int64_t verified_images(const ConvSpec& spec, const KernelConfig& config) {
+  if (spec.open_batch() || config.target != TargetKind::kCuda) return spec.n;
+  constexpr std::int64_t kLargestTile = 256;
+  const std::int64_t pixels = spec.p * spec.q;
+  const std::int64_t images = config.cuda.order == cuda::PixelOrder::kBatch
+                                  ? 2 * config.cuda.bm + 1
+                                  : (2 * kLargestTile + 1 + pixels - 1) / pixels | 1;
+  return std::min(spec.n, images);
 }
 
 }  // namespace
@@ -69,7 +97,7 @@ TuneResult ProblemTuner::run() {
     result_.error = ErrorCode::kDevice;
     result_.reason = "not enough memory for the tensors of the problem";
   }
-  if (!search_ || undecidable_) return result_;
+  if (!search_ || undecidable_ || result_.device_lost) return result_;
   if (const auto winner = search_->winner()) {
     result_.verdict = Verdict::kPassed;
     result_.reason.clear();
@@ -104,10 +132,10 @@ std::string ProblemTuner::choose_candidates() {
 
   std::vector<SearchCandidate> candidates;
   for (const KernelConfig& c : configs_)
-    candidates.push_back({target_.predict_us(spec_, c), features(c)});
+    candidates.push_back({target_.predict_us(spec_, c), features(c).values});
   SearchOptions search;
-  search.candidates = std::min(std::max(options_.candidates, 1), static_cast<int>(configs_.size()));
-  search.categories = kCategories;
+  search.candidates = most_candidates();
+  search.categories = features(configs_.front()).categories;
   search_ = std::make_unique<Search>(std::move(candidates), 0, search);
   return "";
 }
@@ -126,13 +154,29 @@ void ProblemTuner::use_known_samples() {
       search_->fail(i);
       continue;
     }
-    timings_[i] = {s.median_us, s.spread_us, s.n};
+    if (!s.throttle.empty()) continue;  // measured again
+    timings_[i] = timing_of(s);
+    if (s.verified) verified_.insert(i);
     search_->know(i, s.median_us, s.verified);
   }
 }
 
+int ProblemTuner::most_candidates() const {
+  const int wanted = options_.candidates > 0       ? options_.candidates
+                     : target_.build_threads() > 1 ? kCandidatesBuiltAhead
+                                                   : kCandidates;
+  return std::min(wanted, static_cast<int>(configs_.size()));
+}
+
 void ProblemTuner::search() {
-  const int most = std::min(std::max(options_.candidates, 1), static_cast<int>(configs_.size()));
+  const int most = most_candidates();
+  const int spare = usable_cpus() > target_.info().threads ? 1 : 0;  // of a target on the CPU
+  builder_ = std::make_unique<BuildAhead>(target_, spec_, configs_,
+                                          std::max(target_.build_threads(), spare));
+  builder_->want(search_->upcoming(2 * builder_->threads()));
+  // What every candidate needs: without it there is no use in trying them one by one.
+  if (search_->next().kind != Kind::kDone)
+    tensors_ = std::make_unique<ProblemTensors>(target_, spec_, options_.seed);
   while (!stopped() && !undecidable_) {
     const SearchStep step = search_->next();
     if (step.kind == Kind::kDone) return;
@@ -169,70 +213,110 @@ void ProblemTuner::carry_out(const SearchStep& step) {
         return;
     }
   } catch (const Error& e) {  // this candidate's failure, unless every one fails
+    if (e.code() == ErrorCode::kDevice) check_device(i, e);
     result_.error = e.code();
     reject(i, e.what());
   }
 }
 
-const std::function<void()>& ProblemTuner::runner(int i) {
-  if (!tensors_) tensors_ = std::make_unique<ProblemTensors>(target_, spec_, options_.seed);
-  auto found = runners_.find(i);
-  if (found != runners_.end()) return found->second;
-  CacheSource source = CacheSource::kMemory;
-  const std::shared_ptr<const Kernel> kernel = target_.get(spec_, config(i), &source);
-  result_.compiled += source == CacheSource::kCompiled;
-  return runners_[i] = tensors_->runner(kernel);
+/// A kernel that faults takes its GPU's context with it: then nothing runs any more, whatever is
+/// tried.
+void ProblemTuner::check_device(int i, const Error& error) {
+  try {
+    const DeviceBuffer probe(target_, sizeof(int));
+    const int sent = 1;
+    target_.copy_in(probe.data(), &sent, sizeof sent);
+  } catch (const Error&) {
+    result_.device_lost = true;
+    throw Error(ErrorCode::kDevice, fmt::format("the device was lost with {}: {}",
+                                                print_config(config(i)), error.what()));
+  }
 }
 
-/// On a machine with cores to spare, builds what is likely to come next while the current one is
-/// timed.
-void ProblemTuner::build_ahead(int current) {
-  const auto next = search_->likely_next();
-  if (!next || *next == current || usable_cpus() <= target_.info().threads) return;
-  ahead_ = std::async(std::launch::async, [this, next = *next] {
-    try {
-      target_.get(spec_, config(next));
-    } catch (const Error&) {  // met again, and reported, when the candidate is tried
+TimedCall& ProblemTuner::cold(int i) {
+  std::unique_ptr<TimedCall>& call = cold_[i];
+  if (!call) {
+    CacheSource source = CacheSource::kMemory;
+    const std::shared_ptr<const Kernel> kernel = builder_->take(i, &source);
+    result_.compiled += source == CacheSource::kCompiled;
+    // The default, or the user's choice, is timed as it is.
+    if (const std::string why = kernel->why_slow(); !why.empty() && i != 0)
+      throw Error(ErrorCode::kUnsupported, why);
+    call = tensors_->timed(kernel);
+    if (tensors_->rotates()) warm_[i] = tensors_->timed(kernel, true);
+  }
+  return *call;
+}
+
+/// In turn; what was measured while the clocks were held down is stored with the reason, and
+/// measured again after a pause. If they stay down, the samples keep the reason: the next session
+/// measures them anew.
+std::vector<Timing> ProblemTuner::measure(const std::vector<int>& candidates, double seconds,
+                                          int rounds, bool warm) {
+  std::vector<TimedCall*> calls, warm_calls;
+  for (const int i : candidates) {
+    calls.push_back(&cold(i));
+    if (tensors_->rotates() && warm) warm_calls.push_back(warm_.at(i).get());
+  }
+  for (int attempt = 1;; ++attempt) {
+    std::vector<Timing> timings = measure_interleaved(calls, seconds, rounds);
+    const std::vector<Timing> warm_timings = measure_interleaved(warm_calls, seconds / 2, rounds);
+    const DeviceState state = target_.state();
+    for (std::size_t f = 0; f < candidates.size(); ++f) {
+      Timing& t = timings[f];
+      t.warm_us = !warm_timings.empty() ? warm_timings[f].median_us
+                  : tensors_->rotates() ? timings_[candidates[f]].warm_us
+                                        : t.median_us;
+      t.clock_mhz = state.clock_mhz;
+      t.throttle = state.throttle;
     }
-  });
+    if (state.throttle.empty() || attempt == kThrottleAttempts) return timings;
+    spdlog::warn("the clocks are held down ({}): measured again after a pause", state.throttle);
+    for (std::size_t f = 0; f < candidates.size(); ++f) {
+      timings_[candidates[f]] = timings[f];
+      store(candidates[f]);
+    }
+    std::this_thread::sleep_for(std::chrono::duration<double>(kThrottlePause * attempt));
+  }
 }
 
 void ProblemTuner::try_candidate(int i) {
-  const auto& run = runner(i);
-  build_ahead(i);
-  const Timing t =
-      measure_interleaved({run}, std::min(kMaxTrySeconds, kTryShare * seconds_), 1).front();
-  if (ahead_.valid()) ahead_.get();
+  builder_->want(search_->upcoming(2 * builder_->threads()));
+  timings_[i] = measure({i}, std::min(kMaxTrySeconds, kTryShare * seconds_), 1, false).front();
   ++result_.measured;
-  timings_[i] = t;
-  search_->report(i, t.median_us);
+  search_->report(i, timings_[i].median_us);
   const SearchStep next = search_->next();
   if (next.kind == Kind::kRefine && next.candidates.front() == i) return;
-  store(i, false);  // too slow: this sample is all there will be
-  runners_.erase(i);
+  store(i);  // too slow: this sample is all there will be
+  cold_.erase(i), warm_.erase(i);
 }
 
 void ProblemTuner::refine(int i) {
-  timings_[i] =
-      measure_interleaved({runner(i)}, std::min(kMaxRefineSeconds, kRefineShare * seconds_), 3)
-          .front();
+  timings_[i] = measure({i}, std::min(kMaxRefineSeconds, kRefineShare * seconds_), 3, true).front();
   search_->report(i, timings_[i].median_us);
-  store(i, false);
+  store(i);
+}
+
+const Verifier& ProblemTuner::verifier_for(const KernelConfig& config) {
+  const std::int64_t images = verified_images(spec_, config);
+  ConvSpec some = spec_;
+  some.n = images;
+  return verifiers_.try_emplace(images, target_, some, options_.seed, &executor_).first->second;
 }
 
 void ProblemTuner::verify(int i) {
-  if (!verifier_) verifier_ = std::make_unique<Verifier>(target_, spec_, options_.seed, &executor_);
-  const VerifyResult checked = verifier_->check(config(i));
+  const VerifyResult checked = verifier_for(config(i)).check(config(i));
   switch (checked.verdict) {
     case Verdict::kPassed:
       search_->report_verified(i);
-      return store(i, true);
+      verified_.insert(i);
+      return store(i);
     case Verdict::kFailed:
       result_.verdict = Verdict::kFailed;
       spdlog::warn("{} with {} is wrong and left out: {}", problem_, print_config(config(i)),
                    checked.reason);
       timings_[i] = {};
-      store(i, false);
+      store(i);
       return reject(i, checked.reason);
     case Verdict::kUntrusted:
     case Verdict::kUnsupported:
@@ -243,21 +327,21 @@ void ProblemTuner::verify(int i) {
 }
 
 void ProblemTuner::compare(const std::vector<int>& finalists) {
-  std::vector<std::function<void()>> runs;
   for (const int i : finalists) {
     try {
-      runner(i)();
+      cold(i).seconds(1);
     } catch (const Error& e) {
+      if (e.code() == ErrorCode::kDevice) check_device(i, e);
       return reject(i, e.what());  // the others are compared without it
     }
-    runs.push_back(runner(i));
   }
-  const double left = std::max(seconds_ - elapsed(), 0.0) / static_cast<double>(runs.size());
-  const std::vector<Timing> timings = measure_interleaved(runs, std::min(kMaxCompareSeconds, left));
+  const double left = std::max(seconds_ - elapsed(), 0.0) / static_cast<double>(finalists.size());
+  const std::vector<Timing> timings =
+      measure(finalists, std::min(kMaxCompareSeconds, left), kCompareRounds, true);
   std::vector<double> us;
   for (std::size_t f = 0; f < finalists.size(); ++f) {
     timings_[finalists[f]] = timings[f];
-    store(finalists[f], true);
+    store(finalists[f]);
     us.push_back(timings[f].median_us);
   }
   search_->report_compared(us);
@@ -265,19 +349,21 @@ void ProblemTuner::compare(const std::vector<int>& finalists) {
 
 void ProblemTuner::reject(int i, const std::string& why) {
   search_->fail(i);
-  runners_.erase(i);
+  cold_.erase(i), warm_.erase(i);
   ++result_.rejected;
   if (result_.reason.empty()) result_.reason = fmt::format("{}: {}", print_config(config(i)), why);
 }
 
-void ProblemTuner::store(int i, bool verified) {
+void ProblemTuner::store(int i) {
   const DeviceInfo& info = target_.info();
   Sample s;
   s.device = info.key, s.driver = info.driver, s.compiler = info.compiler, s.emitter = info.emitter;
   s.problem = problem_;
   s.config = print_config(config(i));
-  s.n = timings_[i].n, s.median_us = timings_[i].median_us, s.spread_us = timings_[i].spread_us;
-  s.verified = verified;
+  const Timing& t = timings_[i];
+  s.n = t.n, s.median_us = t.median_us, s.spread_us = t.spread_us, s.warm_us = t.warm_us;
+  s.clock_mhz = t.clock_mhz, s.throttle = t.throttle;
+  s.verified = verified_.contains(i);
   db_.add({s});
 }
 

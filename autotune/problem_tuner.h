@@ -3,13 +3,15 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
-#include <future>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "autotune/build_ahead.h"
 #include "autotune/problem_tensors.h"
 #include "autotune/search.h"
 #include "autotune/tune.h"
@@ -38,12 +40,16 @@ class ProblemTuner {
   void refine(int i);
   void verify(int i);
   void compare(const std::vector<int>& finalists);
-  void build_ahead(int current);
   void reject(int i, const std::string& why);
-  void store(int i, bool verified);
-  const std::function<void()>& runner(int i);
+  void check_device(int i, const Error& error);
+  void store(int i);
+  TimedCall& cold(int i);
+  std::vector<Timing> measure(const std::vector<int>& candidates, double seconds, int rounds,
+                              bool warm);
+  const Verifier& verifier_for(const KernelConfig& config);
   double elapsed() const;
   bool stopped() const { return options_.stop && options_.stop->load(); }
+  int most_candidates() const;
   const KernelConfig& config(int i) const { return configs_[static_cast<std::size_t>(i)]; }
 
   Target& target_;
@@ -59,10 +65,11 @@ class ProblemTuner {
   std::vector<KernelConfig> configs_;
   std::unique_ptr<Search> search_;
   std::unique_ptr<ProblemTensors> tensors_;
-  std::unique_ptr<Verifier> verifier_;
-  std::map<int, std::function<void()>> runners_;  ///< of candidates that may still be measured
+  std::map<std::int64_t, Verifier> verifiers_;             ///< by the images that they check
+  std::map<int, std::unique_ptr<TimedCall>> cold_, warm_;  ///< of candidates in the running
   std::map<int, Timing> timings_;
-  std::future<void> ahead_;
+  std::set<int> verified_;
+  std::unique_ptr<BuildAhead> builder_;
   TuneResult result_;
   bool undecidable_ = false;  ///< the verdict concerns the problem, not a candidate
 };

@@ -103,32 +103,28 @@ std::optional<int> Search::fastest(bool verified_only) const {
   return best;
 }
 
-std::optional<int> Search::next_untried(bool skip_current) const {
-  const int done = tried() + (skip_current ? 1 : 0);
+/// Fastest first, as predicted.
+std::vector<int> Search::untried_neighbours(int i) const {
+  std::vector<int> found = neighbours(i);
+  std::erase_if(found, [&](int j) { return at(j).phase != Phase::kNew; });
+  std::stable_sort(found.begin(), found.end(), [&](int a, int b) {
+    return candidates_[static_cast<std::size_t>(a)].predicted_us <
+           candidates_[static_cast<std::size_t>(b)].predicted_us;
+  });
+  return found;
+}
+
+std::optional<int> Search::next_untried() const {
+  const int done = tried();
   if (!trying_ || done >= options_.candidates) return std::nullopt;
-  const auto from_shortlist = [&]() -> std::optional<int> {
-    bool skip = skip_current;
-    for (const int i : shortlist_) {
-      if (at(i).phase != Phase::kNew) continue;
-      if (!skip) return i;
-      skip = false;
-    }
-    return std::nullopt;
-  };
   const int kept = static_cast<int>(options_.candidates * options_.neighbour_share);
-  if (done < options_.candidates - kept) return from_shortlist();
-  if (const auto best = fastest(true)) {
-    std::optional<int> nearest;
-    for (const int j : neighbours(*best)) {
-      const auto predicted = [&](int i) {
-        return candidates_[static_cast<std::size_t>(i)].predicted_us;
-      };
-      if (at(j).phase == Phase::kNew && (!nearest || predicted(j) < predicted(*nearest)))
-        nearest = j;
-    }
-    if (nearest) return nearest;
-  }
-  return from_shortlist();
+  if (done >= options_.candidates - kept)
+    if (const auto best = fastest(true))
+      if (const std::vector<int> near = untried_neighbours(*best); !near.empty())
+        return near.front();
+  for (const int i : shortlist_)
+    if (at(i).phase == Phase::kNew) return i;
+  return std::nullopt;
 }
 
 /// The best few, and whatever else was verified and is not far behind: a winner is later looked up
@@ -159,7 +155,7 @@ SearchStep Search::next() const {
   const auto leader = fastest(false);
   if (leader && !at(*leader).verified) return {Kind::kVerify, {*leader}};
   if (at(first_).phase == Phase::kTimed && !at(first_).verified) return {Kind::kVerify, {first_}};
-  if (const auto i = next_untried(false)) return {Kind::kTry, {*i}};
+  if (const auto i = next_untried()) return {Kind::kTry, {*i}};
 
   const std::vector<int> last = finalists();
   for (const int i : last)
@@ -168,8 +164,25 @@ SearchStep Search::next() const {
   return {Kind::kCompare, last};
 }
 
-std::optional<int> Search::likely_next() const {
-  return next_untried(next().kind == SearchStep::Kind::kTry);
+std::vector<int> Search::upcoming(int count) const {
+  const SearchStep step = next();
+  const int in_hand = step.kind == SearchStep::Kind::kTry ? step.candidates.front() : -1;
+  const int left = options_.candidates - tried() - (in_hand >= 0 ? 1 : 0);
+  const int kept = static_cast<int>(options_.candidates * options_.neighbour_share);
+  std::vector<int> found;
+  const auto add_until = [&](const std::vector<int>& from, int most) {
+    for (const int i : from)
+      if (static_cast<int>(found.size()) < most && i != in_hand && at(i).phase == Phase::kNew &&
+          std::find(found.begin(), found.end(), i) == found.end())
+        found.push_back(i);
+  };
+  if (!trying_) return found;
+  add_until(shortlist_, std::min(count, left - kept));
+  // More than will be tried: which of them depends on what is measured.
+  if (const auto best = fastest(false); best && left > 0)
+    add_until(untried_neighbours(*best), count);
+  add_until(shortlist_, std::min(count, left));
+  return found;
 }
 
 void Search::report(int candidate, double us) {

@@ -50,9 +50,9 @@ class Search {
 
   /// What to do next; the same until something is reported.
   SearchStep next() const;
-  /// The candidate that would be tried after the current one if that one changes nothing, to build
-  /// it ahead.
-  std::optional<int> likely_next() const;
+  /// At most `count` candidates that may be tried after the step in hand, likeliest first, to build
+  /// them ahead: what will be tried if nothing changes, then what a new best could call for.
+  std::vector<int> upcoming(int count) const;
 
   /// Microseconds of the candidate, as the step in hand asked. A value that is not positive and
   /// finite is a failure.
@@ -88,7 +88,8 @@ class Search {
   void make_shortlist(int first);
   int differences(int a, int b) const;
   std::vector<int> neighbours(int i) const;
-  std::optional<int> next_untried(bool skip_current) const;
+  std::optional<int> next_untried() const;
+  std::vector<int> untried_neighbours(int i) const;
   std::optional<int> fastest(bool verified_only) const;
   std::vector<int> finalists() const;
 

@@ -20,10 +20,10 @@ double seconds_since(Clock::time_point start) {
 
 /// Predicted seconds of tuning, for the shares alone: building a candidate and launching it some
 /// ten times.
-double predicted_work(Target& target, const ConvSpec& spec, const TuneOptions& options) {
+double predicted_work(Target& target, const ConvSpec& spec) {
   constexpr double kBuildSeconds = 0.05, kLaunches = 10;
   if (!target.why_unsupported(spec).empty()) return 0;
-  return options.candidates * (kBuildSeconds + kLaunches * target.limit_us(spec) * 1e-6);
+  return kBuildSeconds + kLaunches * target.limit_us(spec) * 1e-6;
 }
 
 bool fits(Target& target, const ConvSpec& spec, const KernelConfig& config,
@@ -47,7 +47,8 @@ std::optional<TuneResult> from_database(Target& target, const ConvSpec& spec, co
                                         const TuneOptions& options) {
   if (options.force || !target.why_unsupported(spec).empty()) return std::nullopt;
   const auto best = db.best(target.info(), print_spec(spec));
-  if (!best) return std::nullopt;
+  // Measured while the clocks were held down: plans use it, but it is worth another look.
+  if (!best || !best->throttle.empty()) return std::nullopt;
   const auto config = usable(target, spec, best->config);
   if (!config || !fits(target, spec, *config, options)) return std::nullopt;
   if (options.config && !(*config == *options.config)) return std::nullopt;
@@ -55,7 +56,7 @@ std::optional<TuneResult> from_database(Target& target, const ConvSpec& spec, co
   result.spec = spec;
   result.verdict = Verdict::kPassed;
   result.winner = config;
-  result.timing = {best->median_us, best->spread_us, best->n};
+  result.timing = timing_of(*best);
   result.from_database = true;
   return result;
 }
@@ -79,6 +80,13 @@ TuneResult not_begun(const ConvSpec& spec, const std::string& why) {
   return result;
 }
 
+TuneResult without_device(const ConvSpec& spec) {
+  TuneResult result = not_begun(spec, "the device was lost before this problem was begun");
+  result.error = ErrorCode::kDevice;
+  result.device_lost = true;
+  return result;
+}
+
 }  // namespace
 
 std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& problems, TuningDb& db,
@@ -88,8 +96,7 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
   std::vector<double> work;
   double work_left = 0;
   for (const ConvSpec& spec : problems) {
-    work.push_back(
-        from_database(target, spec, db, options) ? 0 : predicted_work(target, spec, options));
+    work.push_back(from_database(target, spec, db, options) ? 0 : predicted_work(target, spec));
     work_left += work.back();
   }
   ThreadPool reference_pool(usable_cpus());
@@ -100,8 +107,11 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
     const double left = options.budget_seconds - seconds_since(start);
     const double share = work_left > 0 ? std::max(left, 0.0) * work[i] / work_left : 0;
     work_left -= work[i];
+    const bool lost = !results.empty() && results.back().device_lost;
     // Asked again: the same problem may stand in the list twice.
-    if (auto known = from_database(target, spec, db, options)) {
+    if (lost) {
+      results.push_back(without_device(spec));
+    } else if (auto known = from_database(target, spec, db, options)) {
       results.push_back(std::move(*known));
     } else if (options.stop && options.stop->load()) {
       results.push_back(not_begun(spec, "stopped before this problem was begun"));
@@ -120,6 +130,10 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
     if (done) done(i, results.back());
   }
   return results;
+}
+
+Timing timing_of(const Sample& s) {
+  return {s.median_us, s.spread_us, s.n, s.warm_us, s.clock_mhz, s.throttle};
 }
 
 KernelConfig choose_config(Target& target, const ConvSpec& spec, const TuningDb& db) {

@@ -18,7 +18,8 @@ namespace convoke {
 
 struct TuneOptions {
   double budget_seconds = 60;  ///< over all problems; shared out by predicted work
-  int candidates = 12;         ///< measured per problem at most
+  /// Measured per problem at most; 0: 12, or 24 where the target builds kernels beside timing
+  int candidates = 0;
   std::uint64_t seed = 1;
   bool force = false;  ///< measure even where the database already has a winner
   /// `--config`: measure this one alone, for problems where it is legal
@@ -37,7 +38,8 @@ struct TuneResult {
   Timing timing;  ///< of the winner
   bool from_database = false;
   int measured = 0, compiled = 0;  ///< candidates
-  int rejected = 0;                ///< candidates that did not build, did not run or were wrong
+  int rejected = 0;  ///< candidates that did not build, did not run, were wrong or hardly compiled
+  bool device_lost = false;  ///< nothing runs on the device any more
 };
 
 /// Called before each problem (0, 0) and after each step of a candidate.
@@ -47,10 +49,13 @@ using TuneProgress = std::function<void(std::size_t problem, int candidate, int 
 using TuneDone = std::function<void(std::size_t problem, const TuneResult& result)>;
 
 /// One result per problem, in order. Never throws for one problem's failure: its verdict and reason
-/// say it.
+/// say it. A device that is lost ends the list: what is left says so, and all samples are kept.
 std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& problems, TuningDb& db,
                              const TuneOptions& options, const TuneProgress& progress = {},
                              const TuneDone& done = {});
+
+/// What a sample says about times.
+Timing timing_of(const Sample& sample);
 
 /// The winner of the database if it is still legal, else the default. The one way that plans
 /// choose.

@@ -31,7 +31,7 @@ std::optional<Sample> TuningDb::best(const DeviceInfo& device, const std::string
   impl_->file.run([&](SqliteConnection& db) {
     SqliteStatement row(db, fmt::format("SELECT {} FROM known WHERE problem=?1 AND device=?2 AND "
                                         "compiler=?3 AND emitter=?4 AND verified=1 AND n>0 AND "
-                                        "median_us>0 ORDER BY median_us, config",
+                                        "median_us>0 ORDER BY throttle<>'', median_us, config",
                                         kSampleColumns));
     row.bind(1, problem).bind(2, device.key).bind(3, device.compiler).bind(4, device.emitter);
     while (!winner && row.step()) {

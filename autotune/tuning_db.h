@@ -16,14 +16,17 @@
 namespace convoke {
 
 /// Version of the file's layout; a file of a newer one is left alone.
-inline constexpr int kTuningSchema = 1;
+inline constexpr int kTuningSchema = 2;
 
 struct Sample {
   std::string device, driver, compiler, emitter;  ///< of DeviceInfo (device = key)
   std::string problem;                            ///< print_spec
   std::string config;                             ///< print_config
   std::int64_t n = 0;                             ///< timed launches; 0: checked but never timed
-  double median_us = 0, spread_us = 0;            ///< spread: interquartile range
+  double median_us = 0, spread_us = 0;            ///< what is ranked; spread: interquartile range
+  double warm_us = 0;                             ///< median with warm caches; 0: not measured
+  int clock_mhz = 0;                              ///< when it was measured; 0: unknown
+  std::string throttle{};  ///< why the clocks were held down then, or empty: measured again
   bool verified = false;
   std::string date;  ///< ISO 8601, UTC, with milliseconds; empty: add() sets the time of the call
 
@@ -65,7 +68,11 @@ class TuningDb {
   std::unique_ptr<Impl> impl_;
 };
 
-/// The process's database, in cache_directory()/tuning-<schema>.sqlite.
+/// The samples of a file of schema 1; empty if `path` is none.
+std::vector<Sample> read_first_schema(const std::string& path);
+
+/// The process's database, in cache_directory()/tuning-<schema>.sqlite. A new one begins with the
+/// samples of tuning-1.sqlite beside it.
 TuningDb& tuning_db();
 
 }  // namespace convoke

@@ -118,6 +118,10 @@ void TuningFile::create_table() {
       throw SqliteError(SQLITE_FORMAT, "it holds other tables");
     db_->exec(fmt::format("CREATE TABLE sample{}", kSampleTable));
     db_->exec(fmt::format("PRAGMA user_version={}", kTuningSchema));
+    // What an earlier build measured; its own file stays as it is.
+    const std::filesystem::path path(path_);
+    if (path.filename() == fmt::format("tuning-{}.sqlite", kTuningSchema))
+      upsert(*db_, "main.sample", read_first_schema(path.parent_path() / "tuning-1.sqlite"));
   });
 }
 
@@ -140,6 +144,10 @@ void TuningFile::open_file() {
   if (version > kTuningSchema)
     throw UnusableFile(fmt::format("{} has schema {}, newer than this build's {}: left alone",
                                    path_, version, kTuningSchema));
+  if (version == 1)
+    throw UnusableFile(
+        fmt::format("{} has schema 1, this build's is {}: `convoke cache merge` takes its samples",
+                    path_, kTuningSchema));
   if (!db_->read_only()) {
     // Refused while another process is just opening the file: then it stays as that one leaves it.
     if (wal_works_on(path_))

@@ -29,6 +29,14 @@ struct DeviceInfo {
   double peak_gflops_f32 = 0;  ///< estimate used for fraction_of_limit
 };
 
+/// What a device is doing to its clocks; a measurement is worth what they were.
+struct DeviceState {
+  int clock_mhz = 0;         ///< of the multiprocessors; 0: unknown
+  int memory_clock_mhz = 0;  ///< 0: unknown
+  bool power_capped = false;  ///< held down by the power limit: how heavy kernels run
+  std::string throttle{};  ///< why the clocks are held down by a fault or by heat, or empty
+};
+
 enum class EmitFormat { kSource, kPtx, kCubin, kSass, kLl, kAsm };
 
 /// Work that is ready to be timed over and over on a device.
@@ -120,6 +128,8 @@ class Target {
   virtual std::unique_ptr<TimedCall> prepare_timing(std::vector<TimedLaunch> launches);
   /// Bytes of the last cache that measurements rotate past; 0: measure warm only.
   virtual std::int64_t cache_bytes() const { return 0; }
+  /// Clocks at this moment; the default knows nothing.
+  virtual DeviceState state() { return {}; }
   /// Threads that may build kernels while others are timed; 0: that would disturb the timing.
   virtual int build_threads() const { return 0; }
 

@@ -242,7 +242,7 @@ TEST(Search, IsDeterministic) {
   EXPECT_EQ(drive(a, cost).of(Kind::kTry), drive(b, cost).of(Kind::kTry));
 }
 
-TEST(Search, LikelyNextIsTheNextOneWhenNothingChanges) {
+TEST(Search, TheFirstUpcomingIsTheNextOneWhenNothingChanges) {
   const Surface s(0.2);
   Search search(s.candidates, s.best(), options(12));
   search.know(s.best(), s.best_cost(), true);
@@ -250,12 +250,25 @@ TEST(Search, LikelyNextIsTheNextOneWhenNothingChanges) {
   for (int i = 0; i < 8; ++i) {
     const SearchStep step = search.next();
     ASSERT_EQ(step.kind, Kind::kTry);
-    const auto guess = search.likely_next();
+    const std::vector<int> guess = search.upcoming(4);
+    ASSERT_FALSE(guess.empty());
+    EXPECT_LE(guess.size(), 4u);
+    EXPECT_EQ(std::count(guess.begin(), guess.end(), step.candidates[0]), 0);
     search.report(step.candidates[0], 10 * s.best_cost());  // rejected: the leader stays
     ++asked;
-    right += guess == search.next().candidates.at(0);
+    right += guess[0] == search.next().candidates.at(0);
   }
   EXPECT_GE(right, asked - 1);  // the border between shortlist and neighbours may differ
+}
+
+TEST(Search, NothingIsUpcomingAtTheEnd) {
+  const Surface s(0.2);
+  Search search(s.candidates, s.best(), options(1));
+  EXPECT_TRUE(search.upcoming(4).empty());  // the only one is in hand
+  Search all(s.candidates, s.best(), options(static_cast<int>(s.candidates.size())));
+  EXPECT_EQ(all.upcoming(10000).size(), s.candidates.size() - 1);
+  all.stop_trying();
+  EXPECT_TRUE(all.upcoming(4).empty());
 }
 
 }  // namespace

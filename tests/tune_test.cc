@@ -10,7 +10,9 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <thread>
 
+#include "autotune/problem_tensors.h"
 #include "compiler/spec_text.h"
 #include "tests/naive_conv.h"
 
@@ -25,6 +27,7 @@ struct Behaviour {
   bool wrong = false;
   std::optional<ErrorCode> build_error;
   bool launch_fails = false;
+  std::string why_slow{};
 };
 
 struct FakeKernel final : Kernel {
@@ -34,6 +37,7 @@ struct FakeKernel final : Kernel {
   std::vector<PlanStep> steps(std::int64_t, WeightForm) const override { return {}; }
   std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
   std::int64_t packed_weight_bytes() const override { return 0; }
+  std::string why_slow() const override { return behaviour.why_slow; }
   void prepack(const void*, void*, void*) const override {}
   void launch(const LaunchArgs& args, WeightForm) const override {
     const auto end = Clock::now() + std::chrono::duration<double, std::micro>(behaviour.us);
@@ -58,6 +62,10 @@ struct FakeTarget final : Target {
   std::function<void(int mr)> on_get = [](int) {};
   std::map<std::string, std::shared_ptr<const Kernel>> kernels;
   std::mutex mutex;
+  int threads_beside = 0;
+  std::int64_t last_cache = 0;
+  std::vector<DeviceState> states;  ///< told one after the other; then all is well
+  bool lost = false;                ///< as after a kernel that faulted
   KernelCache no_cache{"", ""};
 
   FakeTarget() {
@@ -117,7 +125,16 @@ struct FakeTarget final : Target {
     return kernel;
   }
   KernelCache& cache() override { return no_cache; }
+  int build_threads() const override { return threads_beside; }
+  std::int64_t cache_bytes() const override { return last_cache; }
+  DeviceState state() override {
+    if (states.empty()) return {1500, 2600, false, ""};
+    const DeviceState first = states.front();
+    states.erase(states.begin());
+    return first;
+  }
   void* allocate(std::size_t bytes) override {
+    if (lost) throw Error(ErrorCode::kDevice, "the context is gone");
     return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
   }
   void deallocate(void* p) override { std::free(p); }
@@ -340,6 +357,110 @@ TEST_F(TuneTest, OpenBatchAndProgress) {
   EXPECT_EQ(seen.front(), (std::pair<std::size_t, int>{0, 0}));
   EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
   EXPECT_EQ(seen.back(), (std::pair<std::size_t, int>{1, 8}));
+}
+
+TEST_F(TuneTest, BuildsAheadOnThreadsOfItsOwn) {
+  target_.threads_beside = 3;
+  std::set<std::thread::id> builders;
+  target_.on_get = [&](int) { builders.insert(std::this_thread::get_id()); };  // under its mutex
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_EQ(r.winner->cpu.mr, 5);
+  EXPECT_EQ(r.compiled, 8);
+  EXPECT_EQ(target_.compiles, 8);  // each once
+  EXPECT_GT(builders.size(), 1u);
+}
+
+TEST_F(TuneTest, WhatFailsToBuildAheadIsRejectedWhenItIsTried) {
+  target_.threads_beside = 3;
+  target_.behaviours[3].build_error = ErrorCode::kDevice;
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_EQ(r.winner->cpu.mr, 5);
+  EXPECT_EQ(r.rejected, 1);
+}
+
+TEST_F(TuneTest, BadlyCompiledCandidatesAreLeftOut) {
+  target_.behaviours[5].why_slow = "spills 96 bytes a thread";
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_NE(r.winner->cpu.mr, 5);
+  EXPECT_EQ(r.rejected, 1);
+  // The default must be timed: it is what runs without tuning.
+  for (auto& [mr, b] : target_.behaviours) b.why_slow = "spills";
+  target_.kernels.clear();
+  TuneOptions force = quick();
+  force.force = true;
+  TuningDb fresh("");
+  const TuneResult all = tune(target_, {spec()}, fresh, force)[0];
+  EXPECT_EQ(all.verdict, Verdict::kPassed) << all.reason;
+  EXPECT_EQ(all.winner->cpu.mr, 1);
+}
+
+TEST_F(TuneTest, ColdAndWarmTimesAreKept) {
+  target_.last_cache = 1 << 20;
+  const TuneResult r = tune(target_, {spec()}, db_, quick())[0];
+  EXPECT_GT(r.timing.warm_us, 0);
+  EXPECT_EQ(r.timing.clock_mhz, 1500);
+  const Sample best = *db_.best(target_.info(), print_spec(spec()));
+  EXPECT_EQ(best.warm_us, r.timing.warm_us);
+  EXPECT_EQ(best.clock_mhz, 1500);
+}
+
+TEST_F(TuneTest, AThrottledMeasurementIsRecordedAndRepeated) {
+  const DeviceState hot{900, 2600, false, "thermal"};
+  target_.states = {hot};
+  const TuneResult once = tune(target_, {spec()}, db_, quick(20))[0];
+  EXPECT_EQ(once.verdict, Verdict::kPassed);
+  for (const Sample& s : db_.all()) EXPECT_EQ(s.throttle, "") << s.config;
+  // Where it lasts, plans use what was measured, and the next session measures anew.
+  TuningDb fresh("");
+  TuneOptions one = quick(20);
+  one.candidates = 1;
+  target_.states.assign(20, hot);
+  const TuneResult lasting = tune(target_, {spec()}, fresh, one)[0];
+  EXPECT_EQ(lasting.timing.throttle, "thermal");
+  EXPECT_EQ(lasting.timing.clock_mhz, 900);
+  EXPECT_EQ(choose_config(target_, spec(), fresh), *lasting.winner);
+  target_.states.clear();
+  const TuneResult again = tune(target_, {spec()}, fresh, one)[0];
+  EXPECT_FALSE(again.from_database);
+  EXPECT_EQ(again.timing.throttle, "");
+}
+
+TEST_F(TuneTest, ALostDeviceEndsTheListAndKeepsTheSamples) {
+  int built = 0;
+  target_.on_get = [&](int) {
+    if (++built < 5) return;
+    target_.lost = true;
+    throw Error(ErrorCode::kDevice, "CUDA_ERROR_ILLEGAL_ADDRESS");
+  };
+  const auto results = tune(target_, {spec(), spec("mb1ic2ih5oc4oh5kh3ph1")}, db_, quick());
+  EXPECT_EQ(results[0].error, ErrorCode::kDevice);
+  EXPECT_NE(results[0].reason.find("the device was lost with "), std::string::npos)
+      << results[0].reason;
+  EXPECT_NE(results[0].reason.find("ILLEGAL_ADDRESS"), std::string::npos);
+  EXPECT_EQ(results[1].error, ErrorCode::kDevice);
+  EXPECT_EQ(results[1].reason, "the device was lost before this problem was begun");
+  EXPECT_FALSE(db_.all().empty());
+}
+
+TEST_F(TuneTest, AllCandidatesCanBeMeasured) {
+  for (int mr = 1; mr <= 40; ++mr) target_.behaviours[mr].us = 100 + 10 * std::abs(mr - 33);
+  TuneOptions all = quick(60);
+  all.candidates = 100000;
+  const TuneResult r = tune(target_, {spec()}, db_, all)[0];
+  EXPECT_EQ(r.measured, 40);
+  TuningDb fresh("");
+  EXPECT_EQ(tune(target_, {spec()}, fresh, quick(60))[0].measured, 12);
+  TuningDb other("");
+  target_.threads_beside = 2;
+  EXPECT_EQ(tune(target_, {spec()}, other, quick(60))[0].measured, 24);
+}
+
+TEST(ProblemTensors, SetsRotatePastTheCache) {
+  EXPECT_EQ(rotated_sets(1 << 20, 0), 1);
+  EXPECT_EQ(rotated_sets(1 << 20, 60 << 20), 180);
+  EXPECT_EQ(rotated_sets(100 << 20, 60 << 20), 2);
+  EXPECT_EQ(rotated_sets(std::int64_t{4} << 30, 60 << 20), 1);
+  EXPECT_EQ(rotated_sets(1 << 10, 60 << 20), 256);
 }
 
 TEST_F(TuneTest, BuildsAheadWhereCoresAreToSpare) {

@@ -16,6 +16,8 @@
 #include <random>
 #include <thread>
 
+#include "compiler/cache_key.h"
+
 namespace convoke {
 namespace {
 
@@ -301,13 +303,13 @@ TEST_F(TuningDbTest, NewerSchemaIsLeftAlone) {
   fill(1, 1);
   sqlite3* raw = nullptr;
   ASSERT_EQ(sqlite3_open(file_.c_str(), &raw), SQLITE_OK);
-  sqlite3_exec(raw, "PRAGMA user_version=2; ALTER TABLE sample ADD COLUMN power REAL", nullptr,
+  sqlite3_exec(raw, "PRAGMA user_version=3; ALTER TABLE sample ADD COLUMN power REAL", nullptr,
                nullptr, nullptr);
   sqlite3_close(raw);
   const std::string before = read_file(file_);
   {
     TuningDb db(file_);
-    EXPECT_NE(db.problem_with_file().find("schema 2, newer than this build's 1"), std::string::npos)
+    EXPECT_NE(db.problem_with_file().find("schema 3, newer than this build's 2"), std::string::npos)
         << db.problem_with_file();
     EXPECT_FALSE(db.best(device(), "problem0"));
     db.add({sample("p", "a", 1)});
@@ -315,6 +317,78 @@ TEST_F(TuningDbTest, NewerSchemaIsLeftAlone) {
     db.clear();
   }
   EXPECT_EQ(read_file(file_), before);
+}
+
+/// A file as the first schema had it, with one intact row and one that was changed.
+void write_first_schema(const std::string& path) {
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &raw), SQLITE_OK);
+  const std::string columns =
+      "problem TEXT, device TEXT, compiler TEXT, emitter TEXT, driver TEXT, config TEXT, n "
+      "INTEGER, "
+      "median_us REAL, spread_us REAL, verified INTEGER, date TEXT, checksum TEXT, "
+      "UNIQUE(problem, device, compiler, emitter, driver, config)";
+  std::string sql = "PRAGMA user_version=1; CREATE TABLE sample(" + columns + ");";
+  const Sample s = sample("p", "a", 7);
+  std::string text;
+  for (const std::string* field :
+       {&s.problem, &s.device, &s.compiler, &s.emitter, &s.driver, &s.config, &s.date})
+    text += fmt::format("{}:{}\n", field->size(), *field);
+  text += fmt::format("{} {:a} {:a} {}", s.n, s.median_us, s.spread_us, s.verified);
+  for (const char* config : {"a", "changed"})
+    sql += fmt::format(
+        "INSERT INTO sample VALUES('{}','{}','{}','{}','{}','{}',{},{},{},{},'{}','{}');",
+        s.problem, s.device, s.compiler, s.emitter, s.driver, config, s.n, s.median_us, s.spread_us,
+        int{s.verified}, s.date, sha256_hex(text).substr(0, 16));
+  char* error = nullptr;
+  EXPECT_EQ(sqlite3_exec(raw, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
+  sqlite3_close(raw);
+}
+
+TEST_F(TuningDbTest, TheFirstSchemaIsReadAndItsFileLeftAlone) {
+  const std::string old = dir_ + "/tuning-1.sqlite";
+  write_first_schema(old);
+  const std::string before = read_file(old);
+  ASSERT_EQ(read_first_schema(old).size(), 1u);
+  EXPECT_EQ(read_first_schema(old)[0], sample("p", "a", 7));
+  EXPECT_TRUE(read_first_schema(dir_ + "/none.sqlite").empty());
+  {
+    TuningDb db(dir_ + "/tuning-2.sqlite");  // a new one beside it begins with its samples
+    ASSERT_TRUE(db.best(device(), "p"));
+    EXPECT_EQ(db.all().size(), 1u);
+    EXPECT_EQ(db.clear(), 1);
+  }
+  EXPECT_TRUE(TuningDb(dir_ + "/tuning-2.sqlite").all().empty());  // cleared is cleared
+  EXPECT_TRUE(TuningDb(dir_ + "/other.sqlite").all().empty());
+  TuningDb opened(old);
+  EXPECT_NE(opened.problem_with_file().find("schema 1"), std::string::npos);
+  EXPECT_EQ(read_file(old), before);
+}
+
+TEST_F(TuningDbTest, KeepsWarmTimesClocksAndThrottling) {
+  Sample s = sample("p", "a", 3);
+  s.warm_us = 2.5, s.clock_mhz = 1755, s.throttle = "thermal";
+  {
+    TuningDb db(file_);
+    db.add({s});
+    EXPECT_EQ(db.all(), std::vector<Sample>{s});
+  }
+  EXPECT_EQ(TuningDb(file_).all(), std::vector<Sample>{s});
+  sqlite3* raw = nullptr;
+  ASSERT_EQ(sqlite3_open(file_.c_str(), &raw), SQLITE_OK);
+  sqlite3_exec(raw, "UPDATE sample SET throttle=''", nullptr, nullptr, nullptr);
+  sqlite3_close(raw);
+  EXPECT_TRUE(TuningDb(file_).all().empty());  // its checksum covers them
+}
+
+TEST_F(TuningDbTest, ASampleOfThrottledClocksWinsOnlyWithoutAnother) {
+  TuningDb db("");
+  Sample throttled = sample("p", "a", 3);
+  throttled.throttle = "thermal";
+  db.add({throttled});
+  EXPECT_EQ(db.best(device(), "p")->config, "a");
+  db.add({sample("p", "b", 4)});
+  EXPECT_EQ(db.best(device(), "p")->config, "b");
 }
 
 TEST_F(TuningDbTest, ReadOnlyPlaceAnswersAndKeepsNewSamplesInMemory) {

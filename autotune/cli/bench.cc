@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -25,12 +25,16 @@ void measure(Target& target, const Selectors& selectors, const Peer* peer, doubl
   const ConvSpec& spec = record.problem.spec;
   record.limit_us = target.limit_us(spec);
   const ProblemTensors tensors(target, spec, selectors.seed);
-  std::vector<std::function<void()>> calls = {tensors.runner(target.get(spec, *record.config))};
+  const auto kernel = target.get(spec, *record.config);
+  const std::unique_ptr<TimedCall> ours = tensors.timed(kernel);
+  std::unique_ptr<TimedCall> theirs;
+  std::vector<TimedCall*> calls = {ours.get()};
   std::optional<PeerConv> other;
   if (peer) {
     try {
       other.emplace(peer->create(spec, tensors.w(), target.info().threads));
-      calls.push_back([&] { other->run(tensors.x(), tensors.y()); });
+      theirs = target.prepare_timing({[&](void*) { other->run(tensors.x(), tensors.y()); }});
+      calls.push_back(theirs.get());
     } catch (const Error& error) {
       if (error.code() != ErrorCode::kUnsupported) throw;
       record.reason = fmt::format("without {}: {}", peer->name(), error.what());
@@ -39,6 +43,13 @@ void measure(Target& target, const Selectors& selectors, const Peer* peer, doubl
   const std::vector<Timing> timings =
       measure_interleaved(calls, seconds_each, kMinRounds, other ? kSettleSeconds : 0);
   record.timing = timings[0];
+  if (tensors.rotates()) {
+    const std::unique_ptr<TimedCall> warm = tensors.timed(kernel, true);
+    record.timing->warm_us =
+        measure_interleaved({warm.get()}, seconds_each / 2, kMinRounds).front().median_us;
+  } else {
+    record.timing->warm_us = record.timing->median_us;
+  }
   if (other)
     record.peer = {peer->name(), peer->version(), other->implementation(), timings[1].median_us,
                    timings[1].spread_us};

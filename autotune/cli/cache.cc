@@ -58,6 +58,9 @@ Json sample_json(const Sample& sample) {
           {"n", sample.n},
           {"median_us", sample.median_us},
           {"spread_us", sample.spread_us},
+          {"warm_us", sample.warm_us},
+          {"clock_mhz", sample.clock_mhz},
+          {"throttle", sample.throttle},
           {"verified", sample.verified},
           {"date", sample.date}};
 }
@@ -79,9 +82,14 @@ Sample parse_sample(const std::string& text) {
   s.at("n").get_to(sample.n);
   s.at("median_us").get_to(sample.median_us);
   s.at("spread_us").get_to(sample.spread_us);
+  // Absent where an earlier version exported.
+  sample.warm_us = s.value("warm_us", 0.0);
+  sample.clock_mhz = s.value("clock_mhz", 0);
+  sample.throttle = s.value("throttle", "");
   s.at("verified").get_to(sample.verified);
   s.at("date").get_to(sample.date);
-  if (!(sample.median_us > 0) || sample.n < 1)
+  const bool was_wrong = sample.n == 0 && sample.median_us == 0 && !sample.verified;
+  if (!was_wrong && (!(sample.median_us > 0) || sample.n < 1))
     throw Error(ErrorCode::kUsage, fmt::format("median_us {} over n {} is no measurement",
                                                sample.median_us, sample.n));
   // A winner that does not parse would be ignored for ever; better said now.
@@ -268,6 +276,8 @@ int run_cache_merge(const CommandLine& line) {
         ErrorCode::kUsage,
         fmt::format("'{}' is not a tuning database (cache import reads JSON lines)", line.file));
   file.close();
+  if (const std::vector<Sample> old = read_first_schema(line.file); !old.empty())
+    return add_samples("cache merge", line, old);
   const TuningDb other(line.file);
   if (!other.problem_with_file().empty())
     throw Error(ErrorCode::kCache, fmt::format("'{}': {}", line.file, other.problem_with_file()));

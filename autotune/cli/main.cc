@@ -129,7 +129,7 @@ void Parser::add_cache() {
       ->add_option("file", line.file, "JSON lines")
       ->required();
   command(*cache, "merge", "Add the samples of another tuning database", run_cache_merge,
-          "  convoke cache merge other/tuning-1.sqlite")
+          "  convoke cache merge other/tuning-2.sqlite")
       ->add_option("file", line.file, "SQLite file")
       ->required();
 }
@@ -145,7 +145,8 @@ Parser::Parser() {
       "  convoke tune mb8ic64ih56oc64kh3ph1 --json");
   tune->add_flag("--force", line.force, "Measure even what the database already knows");
   tune->add_option("--candidates", line.candidates,
-                   "Configurations measured a problem at most (default 12)")
+                   "Configurations measured a problem at most, or all for every legal one "
+                   "(default 12, on a GPU 24)")
       ->type_name("N");
   CLI::App* bench = problem_command(
       "bench", "Time each problem with its tuned configuration", run_bench,

@@ -111,6 +111,13 @@ Json to_json(const Record& record, const std::string& command, const DeviceInfo&
   object["batch"] = record.batch > 0 ? Json(record.batch) : Json(nullptr);
   object["time_us"] = number_or_null(record.timing ? record.timing->median_us : nan);
   object["spread_us"] = number_or_null(record.timing ? record.timing->spread_us : nan);
+  object["warm_us"] = number_or_null(record.timing ? positive_or_nan(record.timing->warm_us) : nan);
+  object["clock_mhz"] = record.timing && record.timing->clock_mhz > 0
+                            ? Json(record.timing->clock_mhz)
+                            : Json(nullptr);
+  object["throttle"] = record.timing && !record.timing->throttle.empty()
+                           ? Json(record.timing->throttle)
+                           : Json(nullptr);
   object["launches"] = record.timing ? Json(record.timing->n) : Json(nullptr);
   object["gflops"] = number_or_null(positive_or_nan(record.gflops()));
   object["fraction_of_limit"] = number_or_null(positive_or_nan(record.fraction_of_limit()));

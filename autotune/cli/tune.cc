@@ -10,7 +10,7 @@
 namespace convoke::cli {
 namespace {
 
-constexpr std::int64_t kMaxCandidates = 100000;
+constexpr int kMaxCandidates = 100000;
 
 Record make_record(Target& target, const Problem& problem, const TuneResult& result,
                    const std::optional<KernelConfig>& fixed) {
@@ -45,7 +45,9 @@ int run_tune(const CommandLine& line) {
   const Selectors selectors = parse(line.selectors);
   TuneOptions options;
   if (selectors.budget_seconds) options.budget_seconds = *selectors.budget_seconds;
-  if (!line.candidates.empty())
+  if (line.candidates == "all")
+    options.candidates = kMaxCandidates;
+  else if (!line.candidates.empty())
     options.candidates =
         static_cast<int>(parse_integer("--candidates", line.candidates, 1, kMaxCandidates));
   options.seed = selectors.seed;
