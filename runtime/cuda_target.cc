@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "compiler/cache_key.h"
@@ -68,8 +69,8 @@ class CudaTarget final : public Target {
     return key_of(unit_of(spec, config).emitted, native_arch(), key_compiler());
   }
   CompiledKernel compile(const ConvSpec& spec, const KernelConfig& config) const override;
-  void compile_into(const std::string& folder, const ConvSpec& spec,
-                    const KernelConfig& config) const override;
+  AheadOfTimeKernel compile_into(const std::string& folder, const ConvSpec& spec,
+                                 const KernelConfig& config) const override;
   std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig& config,
                                      const CompiledKernel& compiled) const override;
   std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
@@ -286,17 +287,26 @@ CompiledKernel CudaTarget::compile(const ConvSpec& spec, const KernelConfig& con
   return compile_unit(unit_of(spec, config), compile_arch(parts_.device, parts_.nvrtc()));
 }
 
-void CudaTarget::compile_into(const std::string& folder, const ConvSpec& spec,
-                              const KernelConfig& config) const {
+AheadOfTimeKernel CudaTarget::compile_into(const std::string& folder, const ConvSpec& spec,
+                                           const KernelConfig& config) const {
   require_legal(spec, config);
   const Unit unit = unit_of(spec, config);
+  AheadOfTimeKernel result;
+  result.was_there = true;
   for (const std::string& arch :
-       {compile_arch(parts_.device, parts_.nvrtc()), portable_arch(parts_.device)}) {
-    const std::string problem =
-        write_entry(folder, key_of(unit.emitted, arch, kAnyCompiler), compile_unit(unit, arch));
-    if (!problem.empty()) throw Error(ErrorCode::kCache, problem);
+       {portable_arch(parts_.device), compile_arch(parts_.device, parts_.nvrtc())}) {
+    result.key = key_of(unit.emitted, arch, kAnyCompiler);
+    std::optional<CompiledKernel> kernel = read_entry(folder, result.key);
+    if (!kernel) {
+      result.was_there = false;
+      kernel = compile_unit(unit, arch);
+      const std::string problem = write_entry(folder, result.key, *kernel);
+      if (!problem.empty()) throw Error(ErrorCode::kCache, problem);
+    }
+    result.bytes += static_cast<std::int64_t>(kernel->image.size());
   }
   record_config(folder, spec, arch_name(parts_.device), config);
+  return result;
 }
 
 std::shared_ptr<const Kernel> CudaTarget::load_unit(const Unit& unit,

@@ -70,6 +70,13 @@ class Kernel {
   virtual void launch(const LaunchArgs& args, WeightForm form) const noexcept(false) = 0;
 };
 
+/// An entry of a folder of kernels.
+struct AheadOfTimeKernel {
+  std::string key;
+  std::int64_t bytes = 0;  ///< of its images
+  bool was_there = false;  ///< nothing was compiled
+};
+
 class Target {
  public:
   virtual ~Target() = default;
@@ -98,15 +105,11 @@ class Target {
   virtual std::string cache_key(const ConvSpec& spec, const KernelConfig& config) const = 0;
   virtual CompiledKernel compile(const ConvSpec& spec, const KernelConfig& config) const = 0;
   /// Builds a kernel ahead of time: `folder`, named by CONVOKE_SYSTEM_CACHE, then serves machines
-  /// that cannot compile (cuda_aot.h). @throws Error kUnsupported where the target has no need of
-  /// it, kDevice (toolchain), kCache (the folder cannot be written).
-  virtual void compile_into(const std::string& folder, const ConvSpec& spec,
-                            const KernelConfig& config) const {
-    static_cast<void>(spec), static_cast<void>(config);
-    throw Error(
-        ErrorCode::kUnsupported,
-        "the target " + info().target + " builds no kernels ahead of time (folder " + folder + ")");
-  }
+  /// that cannot compile (cuda_aot.h). An intact entry that is there already is left alone.
+  /// Thread-safe. @throws Error kUnsupported where the target has no need of it, kDevice
+  /// (toolchain), kCache (the folder cannot be written).
+  virtual AheadOfTimeKernel compile_into(const std::string& folder, const ConvSpec& spec,
+                                         const KernelConfig& config) const;
   virtual std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig& config,
                                              const CompiledKernel& compiled) const = 0;
   /// Memory cache, then disk, then compile; the one way to a kernel.

@@ -229,7 +229,15 @@ TEST_F(CudaTargetTest, AFolderBuiltAheadOfTimeNeedsNoCompiler) {
   const std::string folder = (root / "ahead").string();
   CudaTargetParts builder = parts();
   builder.gpu.reset();
-  make_cuda_target(builder)->compile_into(folder, spec, split);
+  const AheadOfTimeKernel built = make_cuda_target(builder)->compile_into(folder, spec, split);
+  EXPECT_FALSE(built.was_there);
+  EXPECT_GT(built.bytes, 0);
+  const int compilations = compiled();
+  const AheadOfTimeKernel again = make_cuda_target(builder)->compile_into(folder, spec, split);
+  EXPECT_TRUE(again.was_there);
+  EXPECT_EQ(again.key, built.key);
+  EXPECT_EQ(again.bytes, built.bytes);
+  EXPECT_EQ(compiled(), compilations);
   CudaTargetParts p = parts();
   p.cache_dir.clear();
   p.system_cache_dir = folder;

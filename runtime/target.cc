@@ -1,3 +1,4 @@
+// What a target does unless it says otherwise.
 #include <chrono>
 #include <utility>
 
@@ -24,6 +25,12 @@ class HostTimedCall final : public TimedCall {
 };
 
 }  // namespace
+
+AheadOfTimeKernel Target::compile_into(const std::string& folder, const ConvSpec&,
+                                       const KernelConfig&) const {
+  throw Error(ErrorCode::kUnsupported, "the target " + info().target +
+                                           " builds no kernels ahead of time: none for " + folder);
+}
 
 std::unique_ptr<TimedCall> Target::prepare_timing(std::vector<TimedLaunch> launches) {
   return std::make_unique<HostTimedCall>(std::move(launches));
