@@ -31,7 +31,7 @@ Bounded function(double value, Bounded a, double slope, double scale) {
   return {value, slope * a.error + kFunctionRoundings * kU * scale};
 }
 
-Bounded apply(const EpilogueNode& node, const std::array<Bounded, 3>& arg) {
+Bounded apply_node(const EpilogueNode& node, const std::array<Bounded, 3>& arg) {
   const Bounded a = arg[0];
   const Bounded b = arg[1];
   switch (node.op) {
@@ -141,7 +141,7 @@ Bounded evaluate_bounded(const Epilogue& epilogue, Bounded acc, const double* op
         std::array<Bounded, 3> arg;
         for (int j = 0; j < 3; ++j)
           if (node.arg[j] >= 0) arg[j] = results[node.arg[j]];
-        results[i] = apply(node, arg);
+        results[i] = apply_node(node, arg);
       }
     }
   }
