@@ -55,9 +55,12 @@ enum class Result : int {
 enum class DeviceAttribute : int {
   kClockRate = 13,  ///< kHz
   kMultiprocessorCount = 16,
+  kPciBusId = 33,
+  kPciDeviceId = 34,
   kMemoryClockRate = 36,       ///< kHz
   kGlobalMemoryBusWidth = 37,  ///< bits
   kL2CacheSize = 38,
+  kPciDomainId = 50,
   kComputeCapabilityMajor = 75,
   kComputeCapabilityMinor = 76,
   kMaxSharedMemoryPerMultiprocessor = 81,

@@ -127,6 +127,14 @@ CudaGpu find_cuda_gpu(const CudaDriver& driver, int ordinal) {
   if (capability < kMinCapability)
     refuse(fmt::format("cuda:{} ({}) has compute capability {}.{}: 7.5 (Turing) or later is needed",
                        ordinal, gpu.name, major, minor));
+  const auto pci = [&](cu::DeviceAttribute attribute) {
+    int value = 0;
+    driver.cuDeviceGetAttribute(&value, attribute, gpu.handle);
+    return value;
+  };
+  gpu.pci_bus_id = fmt::format("{:08x}:{:02x}:{:02x}.0", pci(cu::DeviceAttribute::kPciDomainId),
+                               pci(cu::DeviceAttribute::kPciBusId),
+                               pci(cu::DeviceAttribute::kPciDeviceId));
   gpu.device = figures(driver, gpu.handle, capability);
   return gpu;
 }

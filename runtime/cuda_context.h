@@ -20,6 +20,7 @@ struct CudaGpu {
   cu::Device handle = 0;
   std::string name;  ///< "NVIDIA H200"
   std::int64_t memory_bytes = 0;
+  std::string pci_bus_id;  ///< "00000000:1b:00.0", as NVML names it
   CudaDevice device;
 };
 

@@ -23,6 +23,7 @@
 #include "runtime/env.h"
 #include "runtime/kernel_dump.h"
 #include "runtime/kernel_store.h"
+#include "runtime/nvml.h"
 #include "runtime/usable_cpus.h"
 
 namespace convoke {
@@ -84,6 +85,9 @@ class CudaTarget final : public Target {
     return prepare_cuda_timing(gpu_to("time"), std::move(launches));
   }
   std::int64_t cache_bytes() const override { return parts_.device.l2_bytes; }
+  DeviceState state() override {
+    return parts_.gpu == nullptr ? DeviceState{} : nvml().state(parts_.gpu->gpu().pci_bus_id);
+  }
   int build_threads() const override { return std::max(1, usable_cpus() - 1); }
   bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x, const void* w,
                       double* sums) override;

@@ -33,7 +33,6 @@ struct DeviceInfo {
 struct DeviceState {
   int clock_mhz = 0;         ///< of the multiprocessors; 0: unknown
   int memory_clock_mhz = 0;  ///< 0: unknown
-  bool power_capped = false;  ///< held down by the power limit: how heavy kernels run
   std::string throttle{};  ///< why the clocks are held down by a fault or by heat, or empty
 };
 

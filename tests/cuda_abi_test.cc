@@ -102,6 +102,9 @@ TEST(CudaAbi, DriverValues) {
   using D = cu::DeviceAttribute;
   same(D::kClockRate, CU_DEVICE_ATTRIBUTE_CLOCK_RATE);
   same(D::kMultiprocessorCount, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  same(D::kPciBusId, CU_DEVICE_ATTRIBUTE_PCI_BUS_ID);
+  same(D::kPciDeviceId, CU_DEVICE_ATTRIBUTE_PCI_DEVICE_ID);
+  same(D::kPciDomainId, CU_DEVICE_ATTRIBUTE_PCI_DOMAIN_ID);
   same(D::kMemoryClockRate, CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE);
   same(D::kGlobalMemoryBusWidth, CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH);
   same(D::kL2CacheSize, CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE);

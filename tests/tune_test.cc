@@ -128,7 +128,7 @@ struct FakeTarget final : Target {
   int build_threads() const override { return threads_beside; }
   std::int64_t cache_bytes() const override { return last_cache; }
   DeviceState state() override {
-    if (states.empty()) return {1500, 2600, false, ""};
+    if (states.empty()) return {1500, 2600, ""};
     const DeviceState first = states.front();
     states.erase(states.begin());
     return first;
@@ -405,7 +405,7 @@ TEST_F(TuneTest, ColdAndWarmTimesAreKept) {
 }
 
 TEST_F(TuneTest, AThrottledMeasurementIsRecordedAndRepeated) {
-  const DeviceState hot{900, 2600, false, "thermal"};
+  const DeviceState hot{900, 2600, "thermal"};
   target_.states = {hot};
   const TuneResult once = tune(target_, {spec()}, db_, quick(20))[0];
   EXPECT_EQ(once.verdict, Verdict::kPassed);
