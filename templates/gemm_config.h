@@ -68,6 +68,17 @@ constexpr TapSpan span_r(const ConvConfig& c) {
 constexpr TapSpan span_s(const ConvConfig& c) {
   return tap_span(c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w);
 }
+/// Whether some pixel lacks some of those taps, so that tiles hold zeros in the place of padding.
+constexpr bool axis_pads(const TapSpan& span, long long taps, long long outputs, long long stride,
+                         long long pad, long long dilation, long long size) {
+  return valid_taps(0, stride, pad, dilation, taps, size).begin > span.begin ||
+         valid_taps(outputs - 1, stride, pad, dilation, taps, size).end < span.end;
+}
+constexpr bool gemm_pads(const ConvConfig& c) {
+  return c.order == PixelOrder::kImage &&
+         (axis_pads(span_r(c), c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h) ||
+          axis_pads(span_s(c), c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w));
+}
 /// Length of the reduction (of an output position with all taps valid, if kBatch).
 constexpr long long gemm_k(const ConvConfig& c) {
   return span_r(c).size() * span_s(c).size() * c_per_group(c);

@@ -8,6 +8,7 @@
 #include "templates/im2col.cuh"
 #include "templates/ptx/cluster.cuh"
 #include "templates/ptx/cp_async.cuh"
+#include "templates/repair.cuh"
 #include "templates/tile_loader.cuh"
 
 namespace convoke::cuda {
@@ -71,6 +72,25 @@ __device__ __forceinline__ float* partial_sum(const ConvArgs& args, int split, l
          (split * (args.n * (kCfg.p * kCfg.q)) + pixel) * kCfg.k + filter;
 }
 
+/// If any thread of the block saw a NaN: computes the outputs of rows [begin, end) of the tile whose
+/// pixels have padding once more. All threads of the block take part.
+template <ConvConfig kCfg, typename Epilogue>
+__device__ __forceinline__ void repair_rows(const ConvArgs& args, const BlockWork<kCfg>& work,
+                                            bool saw_nan, int begin, int end) {
+  using G = Gemm<kCfg>;
+  if (!__syncthreads_or(saw_nan)) return;
+  const int rows = min(end, work.pixels.rows) - begin;
+  const int filters = min(kCfg.block_n, G::kK - work.filter);
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < rows * filters; i += G::kThreads) {
+    const long long pixel = work.pixels.pixel_of(begin + i / filters);
+    if (!has_padding<kCfg>(pixel)) continue;
+    const int k = work.group * G::kK + work.filter + i % filters;
+    float sum[1] = {sum_of_valid_taps<kCfg>(args, pixel, k)};
+    finish_and_store<kCfg, Epilogue>(args, sum, pixel, k);
+  }
+}
+
 /// Stores the block's tile from its warps' registers. All copies into the ring have landed.
 template <ConvConfig kCfg, typename Epilogue, typename Tile>
 __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork<kCfg>& work,
@@ -81,6 +101,7 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
   float* const staging = reinterpret_cast<float*>(shared_memory()) + warp * kStripRows * kPitch;
+  bool saw_nan = false;
   __syncthreads();  // the ring is read no more
 #pragma unroll
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip) {
@@ -103,11 +124,14 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
         float* const to = partial_sum<kCfg>(args, split, pixel, k);
         store_row<Type::kF32, (Lanes::kCount > 1)>(to, 0, sums);
       } else {
+        saw_nan |= gemm_pads(kCfg) && any_nan(sums);
         finish_and_store<kCfg, Epilogue>(args, sums, pixel, k);
       }
     }
     __syncwarp();
   }
+  if constexpr (gemm_pads(kCfg) && kCfg.split_k == 1)
+    repair_rows<kCfg, Epilogue>(args, work, saw_nan, 0, kCfg.block_m);
 }
 
 /// Adds up the cluster's tiles: every block stages all of its sums, then finishes some of the rows.
@@ -132,6 +156,7 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
   constexpr int kRows = static_cast<int>(ceil_div(kCfg.block_m, kCfg.split_k));
   constexpr int kColumns = kCfg.warps_n * Lanes::kColumns;
   const int first_row = ptx::cluster_rank() * kRows;
+  bool saw_nan = false;
   for (int i = static_cast<int>(threadIdx.x); i < kRows * kColumns; i += G::kThreads) {
     const int row = first_row + (Lanes::kNhwc ? i / kColumns : i % kRows);
     const int column = (Lanes::kNhwc ? i % kColumns : i / kRows) * Lanes::kCount;
@@ -155,9 +180,13 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
         }
       }
     }
+    saw_nan |= gemm_pads(kCfg) && any_nan(sums);
     finish_and_store<kCfg, Epilogue>(args, sums, work.pixels.pixel_of(row),
                                      work.group * G::kK + filter);
   }
+  if constexpr (gemm_pads(kCfg))
+    repair_rows<kCfg, Epilogue>(args, work, saw_nan, first_row,
+                                min(first_row + kRows, kCfg.block_m));
   ptx::cluster_sync();  // nobody leaves while its sums are read
 }
 
@@ -178,6 +207,13 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
       sums[0] += part.x, sums[1] += part.y, sums[2] += part.z, sums[3] += part.w;
     } else {
       sums[0] += *from;
+    }
+  }
+  if constexpr (gemm_pads(kCfg)) {
+    if (any_nan(sums) && has_padding<kCfg>(pixel)) {
+#pragma unroll
+      for (int j = 0; j < kWidth; ++j)
+        sums[j] = sum_of_valid_taps<kCfg>(args, pixel, filter + j);
     }
   }
   finish_and_store<kCfg, Epilogue>(args, sums, pixel, filter);

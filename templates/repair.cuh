@@ -1,0 +1,64 @@
+// Padding enters a tile as zeros, and zero times an infinite or NaN weight is NaN where nothing should
+// have been added. Such a sum is NaN whatever else is in it, so sums that are not NaN are right, and
+// those that are and whose pixel has padding are computed again, tap by tap. Costs a comparison per
+// output where the weights are finite.
+#pragma once
+
+#include "templates/epilogue.cuh"
+#include "templates/im2col.cuh"
+
+namespace convoke::cuda {
+
+/// The sum of one output over its valid taps alone.
+template <ConvConfig kCfg>
+__device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long long pixel,
+                                                   int filter) {
+  using G = Gemm<kCfg>;
+  const long long image = pixel / G::kPixels;
+  const int at = static_cast<int>(pixel - image * G::kPixels);
+  const int p = at / static_cast<int>(kCfg.q), q = at % static_cast<int>(kCfg.q);
+  const TapRange rs = valid_taps(p, kCfg.stride_h, kCfg.pad_h, kCfg.dilation_h, kCfg.r, kCfg.h);
+  const TapRange ss = valid_taps(q, kCfg.stride_w, kCfg.pad_w, kCfg.dilation_w, kCfg.s, kCfg.w);
+  const long long x = image * G::kImage + filter / G::kK * (G::kC * G::kStrideC);
+  const long long w = filter * G::kFilter;
+  float sum = 0;
+#pragma unroll 1
+  for (long long r = rs.begin; r < rs.end; ++r) {
+#pragma unroll 1
+    for (long long s = ss.begin; s < ss.end; ++s) {
+      const long long row = p * kCfg.stride_h - kCfg.pad_h + r * kCfg.dilation_h;
+      const long long column = q * kCfg.stride_w - kCfg.pad_w + s * kCfg.dilation_w;
+      const long long x_tap = x + row * G::kStrideH + column * G::kStrideW;
+      const long long w_tap = w + r * G::kWeightR + s * G::kWeightS;
+#pragma unroll 1
+      for (int c = 0; c < G::kC; ++c)
+        sum = fmaf(multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.x, x_tap + c * G::kStrideC)),
+                   multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.w, w_tap + c * G::kWeightC)),
+                   sum);
+    }
+  }
+  return sum;
+}
+
+/// Whether some tap that meets valid input elsewhere meets padding at this pixel.
+template <ConvConfig kCfg>
+__device__ __forceinline__ bool has_padding(long long pixel) {
+  using G = Gemm<kCfg>;
+  const int at = static_cast<int>(pixel % G::kPixels);
+  const TapRange rs = valid_taps(at / static_cast<int>(kCfg.q), kCfg.stride_h, kCfg.pad_h,
+                                 kCfg.dilation_h, kCfg.r, kCfg.h);
+  const TapRange ss = valid_taps(at % static_cast<int>(kCfg.q), kCfg.stride_w, kCfg.pad_w,
+                                 kCfg.dilation_w, kCfg.s, kCfg.w);
+  return rs.begin > G::kR0 || rs.end < G::kR0 + G::kRs || ss.begin > G::kS0 ||
+         ss.end < G::kS0 + G::kSs;
+}
+
+template <int kCount>
+__device__ __forceinline__ bool any_nan(const float (&sums)[kCount]) {
+  bool found = false;
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) found |= sums[j] != sums[j];
+  return found;
+}
+
+}  // namespace convoke::cuda
