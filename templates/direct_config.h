@@ -38,6 +38,8 @@ constexpr long long direct_items(const ConvConfig& c) {
 constexpr unsigned direct_blocks(const ConvConfig& c, long long n) {
   return capped_blocks(ceil_div(direct_items(c) * n, kDirectThreads));
 }
+/// As many as leave the registers for which nothing spills (tried on sm_75 to sm_120).
+constexpr int direct_min_blocks(const ConvConfig& c) { return c.block_m * c.block_n <= 4 ? 4 : 2; }
 /// Pieces of block_k channels need their size; single elements need no more than they have.
 constexpr int direct_alignment(const ConvConfig& c) {
   return c.block_k > 1 ? c.block_k * size_of(c.x_type) : 1;
