@@ -160,7 +160,8 @@ void KernelCache::discard(const std::string& key) {
 std::int64_t KernelCache::clear() {
   if (user_dir_.empty()) return 0;
   std::vector<fs::path> doomed = entry_paths(user_dir_);
-  for (const fs::path& leftover : names_in(user_dir_ + "/kernels/tmp")) doomed.push_back(leftover);
+  for (const char* leftovers : {"/kernels/tmp", "/failed"})
+    for (const fs::path& leftover : names_in(user_dir_ + leftovers)) doomed.push_back(leftover);
   for (const fs::path& path : doomed) {
     std::error_code error;
     fs::remove_all(path, error);

@@ -62,8 +62,8 @@ class KernelCache {
   // is an empty cache).
   /// The user's entries, broken ones too, by key; each is read and checked.
   std::vector<CacheEntry> list() const;
-  /// Removes all of the user's entries, leftovers of killed writers too; returns how many. @throws
-  /// Error kCache
+  /// Removes all of the user's entries, leftovers of killed writers and what was kept of kernels that
+  /// did not compile (failed/); returns how many. @throws Error kCache
   std::int64_t clear();
   const std::string& directory() const { return user_dir_; }
 
