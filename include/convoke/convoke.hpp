@@ -140,7 +140,8 @@ class CONVOKE_API Plan {
   /// kUsage
   void prepack(ConstBuffer w, Buffer packed, void* stream = nullptr) const;
   /// Runs all steps; returns when y is complete (CPU) or when all is enqueued on the stream (CUDA:
-  /// allocates and waits for nothing, so that a stream may be capturing).
+  /// allocates and waits for nothing, so that a stream may be capturing). On a GPU the plan must
+  /// outlive its launches and every graph that captured one.
   /// @throws Error kUsage before anything is written: null, misaligned or too small buffers, wrong
   /// batch.
   void launch(const LaunchArgs& args) const;
