@@ -46,8 +46,10 @@ CudaImage compile_cuda(const Nvrtc& nvrtc, const TemplateFiles& templates, const
 /// Whether an image is PTX.
 bool is_ptx(const std::string& image);
 
-/// The disassembly of a cubin by NVIDIA's nvdisasm, of the PATH or beside nvcc or in the usual
-/// toolkit folder. @throws Error kUnsupported if there is none, kDevice if it fails.
+/// The path of NVIDIA's nvdisasm: of the PATH, beside nvcc, or in the usual toolkit folder.
+/// @throws Error kUnsupported if there is none.
+std::string find_nvdisasm();
+/// The disassembly of a cubin by it. @throws as above, kDevice if it fails.
 std::string disassemble(const std::string& cubin);
 
 }  // namespace convoke

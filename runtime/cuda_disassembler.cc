@@ -34,19 +34,6 @@ std::string on_path(const std::string& program) {
   return "";
 }
 
-std::string find_nvdisasm() {
-  if (std::string found = on_path("nvdisasm"); !found.empty()) return found;
-  std::vector<fs::path> folders = {"/usr/local/cuda/bin"};
-  std::error_code ignored;
-  if (const std::string nvcc = on_path("nvcc"); !nvcc.empty())
-    folders.insert(folders.begin(), fs::canonical(nvcc, ignored).parent_path());
-  for (const fs::path& folder : folders)
-    if (access((folder / "nvdisasm").c_str(), X_OK) == 0) return folder / "nvdisasm";
-  throw Error(ErrorCode::kUnsupported,
-              "no nvdisasm on the PATH, beside nvcc or in /usr/local/cuda/bin: install NVIDIA's "
-              "package cuda-nvdisasm, or emit ptx");
-}
-
 /// An unnamed file that a child reaches by its descriptor's path.
 class MemoryFile {
  public:
@@ -83,6 +70,19 @@ class MemoryFile {
 };
 
 }  // namespace
+
+std::string find_nvdisasm() {
+  if (std::string found = on_path("nvdisasm"); !found.empty()) return found;
+  std::vector<fs::path> folders = {"/usr/local/cuda/bin"};
+  std::error_code ignored;
+  if (const std::string nvcc = on_path("nvcc"); !nvcc.empty())
+    folders.insert(folders.begin(), fs::canonical(nvcc, ignored).parent_path());
+  for (const fs::path& folder : folders)
+    if (access((folder / "nvdisasm").c_str(), X_OK) == 0) return folder / "nvdisasm";
+  throw Error(ErrorCode::kUnsupported,
+              "no nvdisasm on the PATH, beside nvcc or in /usr/local/cuda/bin: install NVIDIA's "
+              "package cuda-nvdisasm, or emit ptx");
+}
 
 std::string disassemble(const std::string& cubin) {
   const std::string program = find_nvdisasm();

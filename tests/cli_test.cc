@@ -74,14 +74,21 @@ TEST(Cli, RefusesBadInputWithOneSentenceAndItsCode) {
       {{"verify", kProblem, "--workspace-limit", "-1"}, 2, "--workspace-limit: -1 is outside"},
       {{"verify", kProblem, "--seed", "1.5"}, 2, "--seed: '1.5' is not an integer"},
       {{"verify", kProblem, "--target", "tpu"}, 2, "--target: 'tpu' is not a target"},
-      {{"verify", kProblem, "--target", "cuda"}, 3, "not built yet"},
-      {{"verify", kProblem, "--target", "cuda:1"}, 3, "not built yet"},
+      {{"verify", kProblem, "--target", "cuda:x"}, 2, "--target cuda:N: 'x' is not an integer"},
+      {{"verify", kProblem, "--target", "cuda:1024"}, 2, "1024 is outside 0 to 1023"},
       {{"verify", "--problems", "/nonexistent/list.txt"}, 2, "/nonexistent/list.txt"},
       {{"bench", kProblem, "--peer", "nosuch"}, 4, "libconvoke_peer_nosuch.so"},
       {{"emit", kProblem, kProblem}, 2, "emit writes one kernel, 2 problems"},
       {{"emit", kProblem, "--format", "wasm"}, 2, "--format: 'wasm' is not a format"},
-      {{"emit", kProblem, "--format", "sass"}, 3, "not built yet"},
-      {{"compile", kProblem}, 3, "not built yet"},
+      {{"emit", kProblem, "--format", "sass", "--target", "cpu"}, 3, "source, ll and asm only"},
+      {{"emit", kProblem, "--arch", "sm_42"}, 2, "--arch: unknown architecture 'sm_42'"},
+      {{"emit", kProblem, "--arch", "sm_80,sm_90a"}, 2, "one --arch, not 2"},
+      {{"emit", kProblem, "--arch", "sm_80", "--target", "cpu"}, 2, "not with --target cpu"},
+      {{"emit", kProblem, "--arch", "sm_80", "--format", "ll"}, 3, "source, ptx, cubin and sass"},
+      {{"compile", kProblem, "--arch", "sm_80"}, 2, "-o: name the folder"},
+      {{"compile", kProblem, "--target", "cpu", "-o", "/tmp/x"}, 2, "compile builds for GPUs"},
+      {{"compile", kProblem, "--arch", "sm_80", "--arch", "sm_80", "-o", "x"}, 2, "named twice"},
+      {{"compile", kProblem, "--arch", "sm_80", "-o", "x", "-j", "0"}, 2, "--jobs: 0 is outside"},
       {{"cache", "import", "/nonexistent"}, 2, "/nonexistent"},
       {{"cache", "merge", CONVOKE_SOURCE_DIR "/LICENSE"}, 2, "is not a tuning database"},
   };
@@ -170,6 +177,9 @@ TEST(Cli, ExportedSamplesComeBackOnce) {
                        {"n", 10},
                        {"median_us", 2.5},
                        {"spread_us", 0.5},
+                       {"warm_us", 2.0},
+                       {"clock_mhz", 1980},
+                       {"throttle", "power"},
                        {"verified", true},
                        {"date", "2024-01-01T00:00:00Z"}};
   write_file(samples, json({{"schema", 1}, {"sample", sample}}).dump() + "\n");
@@ -210,6 +220,40 @@ TEST(Cli, DoctorNamesUnknownVariables) {
   }
   EXPECT_TRUE(named);
   EXPECT_TRUE(summary) << "the last object is the summary";
+}
+
+TEST(Cli, SaysThatThereIsNoDriver) {
+  const Environment none = {{"CONVOKE_CUDA_DRIVER", "/nonexistent/libcuda.so"},
+                            {"CONVOKE_CACHE_DIR", scratch("driver")}};
+  const std::vector<std::vector<std::string>> commands = {
+      {"verify", kProblem, "--target", "cuda"},
+      {"bench", kProblem, "--target", "cuda:1"},
+      {"tune", kProblem, "--target", "cuda"},
+      {"explain", kProblem, "--target", "cuda"},
+      {"emit", kProblem, "--target", "cuda"},
+      {"compile", kProblem, "-o", "/tmp/x", "--target", "cuda"}};
+  for (const std::vector<std::string>& command : commands) {
+    const Finished run = convoke(command, none);
+    EXPECT_EQ(run.code, 4) << command.front() << run.err;
+    EXPECT_THAT(run.err, HasSubstr("/nonexistent/libcuda.so")) << command.front();
+    EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+    const bool names_a_way = command.front() == "emit" || command.front() == "compile";
+    EXPECT_EQ(run.err.find("--arch sm_90a") != std::string::npos, names_a_way) << run.err;
+  }
+  EXPECT_THAT(convoke({"doctor"}, none).out, HasSubstr("/nonexistent/libcuda.so"));
+}
+
+TEST(Cli, EmitsForAGpuThatIsNotHere) {
+  const Environment none = {{"CONVOKE_CUDA_DRIVER", "/nonexistent/libcuda.so"},
+                            {"CONVOKE_NVRTC", "/nonexistent/libnvrtc.so"},
+                            {"CONVOKE_CACHE_DIR", scratch("arch")}};
+  const Finished source = convoke({"emit", kProblem, "--arch", "sm_90a"}, none);
+  EXPECT_EQ(source.code, 0) << source.err;
+  EXPECT_THAT(source.out, HasSubstr("#include \"templates/"));
+  EXPECT_THAT(source.out, HasSubstr("convoke_kernel"));
+  const Finished ptx = convoke({"emit", kProblem, "--arch", "sm_90a", "--format", "ptx"}, none);
+  EXPECT_EQ(ptx.code, 4);
+  EXPECT_THAT(ptx.err, HasSubstr("/nonexistent/libnvrtc.so"));
 }
 
 TEST(Cli, RefusesBadVariables) {

@@ -64,10 +64,12 @@ int run_bench(const CommandLine& line) {
   // The device first: a peer's OpenMP runtime may bind this thread to one CPU when it is loaded
   // (OMP_PROC_BIND), and our pool would then count, and inherit, that one.
   const Device device = open_device(selectors.target);
-  if (!line.peer.empty() && device.target().cache_bytes() > 0)
-    throw Error(ErrorCode::kUsage,
-                fmt::format("--peer {} runs on the CPU, not on {}: add --target cpu", line.peer,
-                            device.name()));
+  if (!line.peer.empty() && device.name() != "cpu")
+    throw Error(
+        ErrorCode::kUsage,
+        fmt::format("--peer {} runs on the CPU, not on {}: add --target cpu, or compare with "
+                    "cuDNN by bench/cudnn.py",
+                    line.peer, device.name()));
   const std::optional<Peer> peer =
       line.peer.empty() ? std::nullopt : std::make_optional<Peer>(line.peer);
   const double sides = peer ? 2 : 1;

@@ -18,12 +18,14 @@ namespace convoke::cli {
 /// Everything that was typed after the command's name.
 struct CommandLine {
   RawSelectors selectors;
-  bool force = false;      ///< tune --force
-  std::string candidates;  ///< tune --candidates
-  std::string peer;        ///< bench --peer
-  std::string format;      ///< emit --format
-  std::string output;      ///< emit -o, cache export -o
-  std::string file;        ///< cache import, cache merge
+  bool force = false;              ///< tune --force
+  std::string candidates;          ///< tune --candidates
+  std::string peer;                ///< bench --peer
+  std::string format;              ///< emit --format
+  std::vector<std::string> archs;  ///< emit --arch, compile --arch
+  std::string jobs;                ///< compile -j
+  std::string output;              ///< emit -o, compile -o, cache export -o
+  std::string file;                ///< cache import, cache merge
 };
 
 int run_tune(const CommandLine& line);

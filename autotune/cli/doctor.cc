@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,6 +6,7 @@
 #include <filesystem>
 
 #include "autotune/cli/commands.h"
+#include "autotune/cli/findings.h"
 #include "autotune/cli/json.h"
 #include "autotune/cli/report.h"
 #include "autotune/cli/terminal.h"
@@ -21,30 +21,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
-
-/// One thing that doctor looked at. `todo` says what to do and is empty where all is well.
-struct Finding {
-  std::string topic, found, todo;
-  int exit_code = 0;  ///< what it asks for; a missing optional part asks for nothing
-};
-
-class Findings {
- public:
-  void fine(std::string topic, std::string found) {
-    list_.push_back({std::move(topic), std::move(found), "", 0});
-  }
-  void missing(std::string topic, std::string found, std::string todo, ErrorCode code) {
-    list_.push_back({std::move(topic), std::move(found), std::move(todo), static_cast<int>(code)});
-  }
-  /// Worth a hint, no failure.
-  void hint(std::string topic, std::string found, std::string todo) {
-    list_.push_back({std::move(topic), std::move(found), std::move(todo), 0});
-  }
-  const std::vector<Finding>& list() const { return list_; }
-
- private:
-  std::vector<Finding> list_;
-};
 
 const char* isa_needs(IsaLevel level) {
   switch (level) {
@@ -132,19 +108,6 @@ void look_at_cpu_target(Findings& findings) {
   }
 }
 
-void look_at_cuda(Findings& findings) {
-  const auto probe = [&](const char* topic, const char* library, const char* todo) {
-    void* handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
-    if (!handle) return findings.hint(topic, fmt::format("{} not found", library), todo);
-    dlclose(handle);
-    findings.fine(topic, fmt::format("{} found", library));
-  };
-  probe("CUDA driver", "libcuda.so.1", "only needed for NVIDIA GPUs: install the NVIDIA driver");
-  probe("NVRTC", "libnvrtc.so.13",
-        "only needed for NVIDIA GPUs: install the CUDA 13 NVRTC library");
-  findings.fine("CUDA target", "not built yet: this version runs on the CPU");
-}
-
 void look_at_directory(Findings& findings, const char* topic, const std::string& path,
                        bool must_write) {
   std::error_code failed;
@@ -174,7 +137,10 @@ void look_at_directory(Findings& findings, const char* topic, const std::string&
 void look_at_caches(Findings& findings) {
   look_at_directory(findings, "cache", cache_directory(), true);
   const std::string system = env_value(EnvVar::kSystemCache);
-  if (!system.empty()) look_at_directory(findings, "system cache", system, false);
+  if (!system.empty()) {
+    look_at_directory(findings, "system cache", system, false);
+    look_at_kernel_folder(findings, system);
+  }
   try {
     const std::vector<CacheEntry> entries = KernelCache(cache_directory(), system).list();
     std::size_t broken = 0;

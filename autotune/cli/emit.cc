@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <array>
 #include <utility>
@@ -19,7 +20,6 @@ constexpr std::array<std::pair<const char*, EmitFormat>, 6> kFormats = {{
 }};
 
 EmitFormat parse_format(const std::string& text) {
-  if (text.empty()) return EmitFormat::kLl;
   for (const auto& [name, format] : kFormats) {
     if (text == name) return format;
   }
@@ -29,28 +29,52 @@ EmitFormat parse_format(const std::string& text) {
                   text));
 }
 
+/// The target that emits: of --arch if it is given, else the device that is there.
+Device open_emitter(const CommandLine& line, const Selectors& selectors) {
+  const std::vector<CudaDevice> archs = parse_archs(line.archs, selectors.target);
+  if (archs.size() > 1)
+    throw Error(ErrorCode::kUsage,
+                fmt::format("emit writes one kernel: one --arch, not {}", archs.size()));
+  if (!archs.empty()) return Device::over(make_cuda_compiler(archs.front()));
+  try {
+    return open_device(selectors.target);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kDevice || selectors.target == "cpu") throw;
+    throw Error(error.code(),
+                fmt::format("{}; --arch sm_90a emits for a GPU that is not here", error.what()));
+  }
+}
+
+/// A binary belongs in a file or a pipe.
+void require_place_for_binary(const CommandLine& line, bool json) {
+  const bool to_stdout = line.output.empty() || line.output == "-";
+  if (to_stdout && json)
+    throw Error(ErrorCode::kUsage, "a cubin is no text for --json: give it a file with -o");
+  if (to_stdout && isatty(STDOUT_FILENO) != 0)
+    throw Error(ErrorCode::kUsage,
+                "a cubin is no text for a terminal: give it a file with -o, or emit sass");
+}
+
 }  // namespace
 
 int run_emit(const CommandLine& line) {
   const Selectors selectors = parse(line.selectors);
-  const EmitFormat format = parse_format(line.format);
+  if (!line.format.empty()) parse_format(line.format);
   const std::vector<Problem> problems = select_problems(selectors);
   if (problems.size() != 1)
     throw Error(ErrorCode::kUsage,
                 fmt::format("emit writes one kernel, {} problems are given", problems.size()));
-  if (format == EmitFormat::kPtx || format == EmitFormat::kCubin || format == EmitFormat::kSass)
-    throw Error(
-        ErrorCode::kUnsupported,
-        fmt::format("--format: '{}' belongs to the CUDA target, which is not built yet; the "
-                    "CPU has source, ll and asm",
-                    line.format));
-  const Device device = open_device(selectors.target);
+  const Device device = open_emitter(line, selectors);
   Target& target = device.target();
+  const std::string format = !line.format.empty()            ? line.format
+                             : target.info().target == "cpu" ? "ll"
+                                                             : "source";
+  if (format == "cubin") require_place_for_binary(line, selectors.json);
   const ConvSpec& spec = problems.front().spec;
   const std::string why = target.why_unsupported(spec);
   if (!why.empty()) throw Error(ErrorCode::kUnsupported, why);
   const Choice choice = choose(target, spec, selectors.config);
-  const std::string text = target.emit(spec, choice.config, format);
+  const std::string text = target.emit(spec, choice.config, parse_format(format));
   if (!selectors.json) {
     write_output(line.output, text);
     return 0;
@@ -64,21 +88,11 @@ int run_emit(const CommandLine& line) {
                    {"status", "emitted"},
                    {"config", print_config(choice.config)},
                    {"config_source", choice.source},
-                   {"format", line.format.empty() ? "ll" : line.format},
+                   {"format", format},
                    {"bytes", text.size()},
                    {inline_text ? "text" : "output", inline_text ? text : line.output}});
   write_json_line({{"summary", {{"command", "emit"}, {"problems", 1}, {"exit_code", 0}}}});
   return 0;
-}
-
-int run_compile(const CommandLine& line) {
-  const Selectors selectors = parse(line.selectors);
-  const std::vector<Problem> problems = select_problems(selectors);
-  throw Error(ErrorCode::kUnsupported,
-              fmt::format("compile builds kernels ahead of time for the CUDA target, which is not "
-                          "built yet ({} problem{} "
-                          "given); on the CPU, `convoke tune` fills the caches",
-                          problems.size(), problems.size() == 1 ? "" : "s"));
 }
 
 }  // namespace convoke::cli

@@ -55,6 +55,7 @@ struct Parser {
   CLI::App* command(CLI::App& parent, const char* name, const char* what, Command run,
                     const char* examples);
   CLI::App* problem_command(const char* name, const char* what, Command run, const char* examples);
+  void add_arch(CLI::App* command);
   void add_cache();
 };
 
@@ -108,6 +109,14 @@ CLI::App* Parser::problem_command(const char* name, const char* what, Command ru
   return sub;
 }
 
+void Parser::add_arch(CLI::App* command) {
+  command
+      ->add_option("--arch", line.archs,
+                   "GPU architecture to build for, as in sm_90a; none of them need be here")
+      ->type_name("ARCH")
+      ->allow_extra_args(false);
+}
+
 void Parser::add_cache() {
   CLI::App* cache =
       app.add_subcommand("cache", "Look at and manage the kernel cache and the tuning database");
@@ -159,16 +168,26 @@ Parser::Parser() {
       "  convoke verify --problems examples/problems/lenet_k5.txt --batch 2 --dtype f16\n"
       "  convoke verify mb2ic6ih14oc16kh5 --json");
   CLI::App* emit = problem_command("emit", "Print the kernel of one problem", run_emit,
-                                   "  convoke emit mb1ic64ih56oc64kh3ph1 --format asm -o kernel.s");
-  emit->add_option("--format", line.format, "source, ptx, cubin, sass, ll or asm (default ll)")
+                                   "  convoke emit mb1ic64ih56oc64kh3ph1 --format asm -o kernel.s\n"
+                                   "  convoke emit mb1ic64ih56oc64kh3ph1 dtype=f16 --arch sm_90a "
+                                   "--format sass");
+  emit->add_option("--format", line.format,
+                   "CPU: source, ll (default) or asm; CUDA: source (default), ptx, cubin or sass")
       ->type_name("FORMAT");
+  add_arch(emit);
   emit->add_option("-o,--output", line.output, "File (default stdout)")->type_name("FILE");
   problem_command(
       "explain", "Say what is known about each problem: work, limit, configuration, steps, ranking",
       run_explain, "  convoke explain mb128ic512ih1oc512kh3ph1");
-  problem_command("compile",
-                  "Build kernels ahead of time for machines without a compiler (not yet)",
-                  run_compile, "  convoke compile --problems list.txt --target cuda");
+  CLI::App* compile = problem_command(
+      "compile", "Build kernels ahead of time, for GPUs that need not be here, into a folder",
+      run_compile,
+      "  convoke compile --target cuda --arch sm_90a --arch sm_80 --problems list.txt -o kernels\n"
+      "  CONVOKE_SYSTEM_CACHE=kernels my_program   # needs no NVRTC for these kernels");
+  add_arch(compile);
+  compile->add_option("-o,--output", line.output, "Folder of the kernels")->type_name("DIR");
+  compile->add_option("-j,--jobs", line.jobs, "Kernels built at once (default: all CPUs)")
+      ->type_name("N");
   add_cache();
   command(app, "doctor", "Say what was found on this machine and what to do about what was not",
           run_doctor, "  convoke doctor\n  convoke doctor --json");

@@ -13,6 +13,7 @@ namespace convoke::cli {
 namespace {
 
 constexpr double kMaxBudgetSeconds = 1e6;
+constexpr int kMaxOrdinal = 1023;
 
 [[noreturn]] void usage(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
 
@@ -212,15 +213,38 @@ std::vector<Problem> select_problems(const Selectors& selectors) {
   return result;
 }
 
+std::vector<CudaDevice> parse_archs(const std::vector<std::string>& words,
+                                    const std::string& target) {
+  if (!words.empty() && target != "auto" && target != "cuda")
+    usage(
+        fmt::format("--arch names a GPU that need not be here: it goes with --target cuda, not "
+                    "with --target {}",
+                    target));
+  std::vector<CudaDevice> archs;
+  for (const std::string& text : words) {
+    for (const std::string& word : split(text, ',')) {
+      const CudaDevice device = with_option("--arch", [&] { return parse_arch(word); });
+      for (const CudaDevice& other : archs)
+        if (arch_name(other) == arch_name(device))
+          usage(fmt::format("--arch: {} is named twice", arch_name(device)));
+      archs.push_back(device);
+    }
+  }
+  return archs;
+}
+
+int parse_ordinal(const std::string& target) {
+  return target.rfind("cuda:", 0) != 0
+             ? 0
+             : static_cast<int>(
+                   parse_integer("--target cuda:N", target.substr(5), 0, kMaxOrdinal));
+}
+
 Device open_device(const std::string& target) {
-  const bool cuda = target == "cuda" || target.rfind("cuda:", 0) == 0;
-  if (target != "auto" && target != "cpu" && !cuda)
+  if (target != "auto" && target != "cpu" && target != "cuda" && target.rfind("cuda:", 0) != 0)
     usage(
         fmt::format("--target: '{}' is not a target; it takes auto, cpu, cuda or cuda:N", target));
-  if (cuda && target != "cuda") parse_integer("--target cuda:N", target.substr(5), 0, 1023);
-  if (cuda)
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("--target: '{}' is not built yet; use --target cpu", target));
+  parse_ordinal(target);
   return Device::open(target);
 }
 

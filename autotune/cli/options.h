@@ -52,9 +52,17 @@ Selectors parse(const RawSelectors& raw);
 /// @throws Error kUsage (with FILE:LINE for lists), also if there is none.
 std::vector<Problem> select_problems(const Selectors& selectors);
 
-/// Opens the target that `--target` names ("auto": the best there is). @throws Error kUnsupported,
-/// kDevice, kUsage.
+/// N of cuda:N, 0 for the other targets. @throws Error kUsage.
+int parse_ordinal(const std::string& target);
+
+/// Opens the target that `--target` names ("auto": the best there is). @throws Error kDevice,
+/// kUsage.
 Device open_device(const std::string& target);
+
+/// The GPUs of `--arch`, which may be repeated and takes several separated by commas. @throws Error
+/// kUsage for an unknown name, one that comes twice, or beside a `target` that has none.
+std::vector<CudaDevice> parse_archs(const std::vector<std::string>& words,
+                                    const std::string& target);
 
 /// Decimal integer of `option` in [lo, hi]. @throws Error kUsage.
 std::int64_t parse_integer(std::string_view option, std::string_view text, std::int64_t lo,
