@@ -8,11 +8,11 @@
 namespace convoke::cuda {
 
 template <bool kWide>
-struct OffsetType {
+struct ByteOffsetType {
   using Type = unsigned;
 };
 template <>
-struct OffsetType<true> {
+struct ByteOffsetType<true> {
   using Type = unsigned long long;
 };
 
@@ -49,8 +49,8 @@ struct Gemm {
 
   /// A tile's rows lie in so many images at most; all offsets count from the first of them.
   static constexpr long long kImages = kBatch ? kCfg.block_m : (kCfg.block_m - 2) / kPixels + 2;
-  using ImageOffset = typename OffsetType<(kImages * kImage * kSize > 0xffffffffLL)>::Type;
-  using WeightOffset = typename OffsetType<(kCfg.block_n * kFilter * kSize > 0xffffffffLL)>::Type;
+  using ImageOffset = typename ByteOffsetType<(kImages * kImage * kSize > 0xffffffffLL)>::Type;
+  using WeightOffset = typename ByteOffsetType<(kCfg.block_n * kFilter * kSize > 0xffffffffLL)>::Type;
 };
 
 /// The block's dynamic shared memory: the ring of stages, then the staged sums.

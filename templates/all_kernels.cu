@@ -1,0 +1,66 @@
+// Every family once, for editors; a test compiles it. An emitted unit is one of these entries with
+// the constants of its problem and its epilogue in place.
+#include "templates/depthwise.cuh"
+#include "templates/direct.cuh"
+#include "templates/fma.cuh"
+#include "templates/mma.cuh"
+#include "templates/reference.cuh"
+
+namespace convoke::cuda {
+
+/// relu(acc * scale[k] + residual)
+struct Epilogue {
+  __device__ __forceinline__ float operator()(float acc, const float* operand) const {
+    const float t = acc * operand[0] + operand[1];
+    return 0.0f > t ? 0.0f : t;
+  }
+};
+
+/// A 3x3 convolution of 64 channels and filters at 56x56.
+constexpr ConvConfig problem(Family family, Type type) {
+  ConvConfig c;
+  c.family = family;
+  c.x_type = type, c.y_type = type == Type::kTf32 ? Type::kF32 : type;
+  c.c = c.k = 64, c.h = c.w = c.p = c.q = 56, c.r = c.s = 3, c.pad_h = c.pad_w = 1;
+  c.operands = 2, c.per_channel_operands = 1;
+  return c;
+}
+constexpr ConvConfig gemm(Family family, Type type, int block_k, int split_k, SplitBy split_by) {
+  ConvConfig c = problem(family, type);
+  c.block_m = c.block_n = 64, c.block_k = block_k;
+  c.warps_m = c.warps_n = 2, c.stages = 2;
+  c.split_k = split_k, c.split_by = split_by;
+  return c;
+}
+constexpr ConvConfig tiles(ConvConfig c, int block_m, int block_n, int block_k) {
+  c.block_m = block_m, c.block_n = block_n, c.block_k = block_k;
+  return c;
+}
+constexpr ConvConfig grouped(ConvConfig c) {
+  c.groups = c.c;
+  return c;
+}
+
+constexpr ConvConfig kMma = gemm(Family::kMma, Type::kF16, 64, 1, SplitBy::kWorkspace);
+constexpr ConvConfig kMmaSplit = gemm(Family::kMma, Type::kBf16, 64, 4, SplitBy::kWorkspace);
+constexpr ConvConfig kMmaCluster = gemm(Family::kMma, Type::kTf32, 32, 4, SplitBy::kCluster);
+constexpr ConvConfig kFma = gemm(Family::kFma, Type::kF32, 16, 1, SplitBy::kWorkspace);
+constexpr ConvConfig kDirect = tiles(problem(Family::kDirect, Type::kF16), 2, 2, 8);
+constexpr ConvConfig kDepthwise = tiles(grouped(problem(Family::kDepthwise, Type::kF16)), 7, 8, 4);
+constexpr ConvConfig kReference = problem(Family::kReference, Type::kF16);
+
+#define CONVOKE_ENTRY(name, threads, run, config)               \
+  extern "C" __global__ void __launch_bounds__(threads(config)) \
+      name(const __grid_constant__ ConvArgs args) {             \
+    run<config, Epilogue>(args);                                \
+  }
+CONVOKE_ENTRY(mma_kernel, threads, run_mma, kMma)
+CONVOKE_ENTRY(mma_split_kernel, threads, run_mma, kMmaSplit)
+CONVOKE_ENTRY(mma_reduce_kernel, reduce_threads, run_reduce, kMmaSplit)
+CONVOKE_ENTRY(mma_cluster_kernel, threads, run_mma, kMmaCluster)
+CONVOKE_ENTRY(fma_kernel, threads, run_fma, kFma)
+CONVOKE_ENTRY(direct_kernel, threads, run_direct, kDirect)
+CONVOKE_ENTRY(depthwise_kernel, threads, run_depthwise, kDepthwise)
+CONVOKE_ENTRY(reference_kernel, threads, run_reference, kReference)
+
+}  // namespace convoke::cuda
