@@ -118,8 +118,10 @@ __device__ __forceinline__ void add_depthwise_row(const typename Element<kCfg.x_
 
 /// Stores the outputs of a thread at row p from column q on, of which `outputs` exist.
 template <ConvConfig kCfg, typename Epilogue>
-__device__ __forceinline__ void store_depthwise(const ConvArgs& args, long long n, long long k,
-                                                long long p, long long q, int outputs,
+__device__ __forceinline__ void store_depthwise(const ConvArgs& args,
+                                                const ChannelOperands<kCfg, kCfg.block_n>& channels,
+                                                long long n, long long k, long long p, long long q,
+                                                int outputs,
                                                 float (&acc)[kCfg.block_m][kCfg.block_n]) {
   using D = Depthwise<kCfg>;
   constexpr bool kAligned = depthwise_row(kCfg) > 1;
@@ -128,7 +130,7 @@ __device__ __forceinline__ void store_depthwise(const ConvArgs& args, long long 
     for (int m = 0; m < D::kOutputs; ++m) {
       if (m >= outputs) continue;
       const long long at = ((n * kCfg.p + p) * kCfg.q + q + m) * kCfg.k + k;
-      finish_row<kCfg, Epilogue, kAligned>(args, acc[m], k, at);
+      finish_row<kCfg, Epilogue, kAligned>(args, acc[m], channels, at);
       store_row<kCfg.y_type, kAligned>(args.y, at, acc[m]);
     }
   } else {
@@ -136,7 +138,7 @@ __device__ __forceinline__ void store_depthwise(const ConvArgs& args, long long 
     float row[D::kOutputs];
 #pragma unroll
     for (int m = 0; m < D::kOutputs; ++m)
-      row[m] = m < outputs ? finish<kCfg, Epilogue>(args, acc[m][0], k, at + m) : 0;
+      row[m] = m < outputs ? finish<kCfg, Epilogue>(args, acc[m][0], channels, 0, at + m) : 0;
     store_row<kCfg.y_type, kAligned>(args.y, at, row, outputs);
   }
 }
@@ -166,6 +168,7 @@ __device__ __forceinline__ void depthwise_outputs(const ConvArgs& args, long lon
                          static_cast<Offset>(kCfg.w);
   const int outputs = static_cast<int>(kCfg.q - q < D::kOutputs ? kCfg.q - q : D::kOutputs);
 
+  const ChannelOperands<kCfg, D::kFilters> channels(args, k);
   typename D::FilterPiece kept[D::kFilterPieces];
   if constexpr (D::kKeepFilters) {
     const Storage* w = static_cast<const Storage*>(args.w) + k * (kCfg.r * kCfg.s);
@@ -197,7 +200,7 @@ __device__ __forceinline__ void depthwise_outputs(const ConvArgs& args, long lon
       else
         add_depthwise_row<kCfg, false>(row, column, filters, acc);
     }
-    store_depthwise<kCfg, Epilogue>(args, n, k, p, q, outputs, acc);
+    store_depthwise<kCfg, Epilogue>(args, channels, n, k, p, q, outputs, acc);
   }
 }
 

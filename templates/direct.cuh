@@ -177,19 +177,20 @@ __device__ __forceinline__ void direct_outputs(const ConvArgs& args, long long n
   }
 
   const long long image = n * (kCfg.k * kCfg.p * kCfg.q);
+  const ChannelOperands<kCfg, D::kFilters> channels(args, k, filters);
 #pragma unroll
   for (int j = 0; j < D::kPixels; ++j) {
     if (pixels.index[j] < 0) continue;
     if constexpr (D::kYNhwc) {
       const long long at = image + pixels.index[j] * kCfg.k + k;
-      finish_row<kCfg, Epilogue, D::kAlignedStore>(args, acc[j], k, at, filters);
+      finish_row<kCfg, Epilogue, D::kAlignedStore>(args, acc[j], channels, at, filters);
       store_row<kCfg.y_type, D::kAlignedStore>(args.y, at, acc[j], filters);
     } else {
 #pragma unroll
       for (int i = 0; i < D::kFilters; ++i) {
         if (!D::kWholeTiles && i >= filters) continue;
         const long long at = image + (k + i) * (kCfg.p * kCfg.q) + pixels.index[j];
-        store<kCfg.y_type>(args.y, at, finish<kCfg, Epilogue>(args, acc[j][i], k + i, at));
+        store<kCfg.y_type>(args.y, at, finish<kCfg, Epilogue>(args, acc[j][i], channels, i, at));
       }
     }
   }

@@ -10,8 +10,7 @@
 //   convoke_kernel(const __grid_constant__ ConvArgs args) { run_direct<kConfig, Epilogue>(args); }
 //   }  // namespace convoke::cuda
 //
-// with run_FAMILY for each family. Operands are read through the read-only path and as constants
-// of the launch, so that a value needed for several pixels is loaded once.
+// with run_FAMILY for each family. Operands are read through the read-only path.
 #pragma once
 
 #include "templates/conv_types.h"
@@ -23,38 +22,65 @@ constexpr bool is_per_channel(const ConvConfig& cfg, int operand) {
   return (cfg.per_channel_operands >> operand & 1) != 0;
 }
 
-/// epilogue(acc) for filter `k` at element `y_index` of y.
+/// The f32[K] operands of kCount filters from `k` on, of which `valid` exist: a thread that
+/// finishes several pixels loads them once.
+template <ConvConfig kCfg, int kCount>
+struct ChannelOperands {
+  float at[kCfg.operands + 1][kCount];  // one more: an array of none is no C++
+
+  __device__ __forceinline__ ChannelOperands(const ConvArgs& args, long long k,
+                                             int valid = kCount) {
+#pragma unroll
+    for (int i = 0; i < kCfg.operands; ++i)  // their addresses promise an element's alignment
+      if (is_per_channel(kCfg, i)) load_row<Type::kF32, false>(args.operands[i], k, at[i], valid);
+  }
+};
+
+/// epilogue(acc) for filter `i` of those of `channels`, at element `y_index` of y.
+template <ConvConfig kCfg, typename Epilogue, int kCount>
+__device__ __forceinline__ float finish(const ConvArgs& args, float acc,
+                                        const ChannelOperands<kCfg, kCount>& channels, int i,
+                                        long long y_index) {
+  float operand[kCfg.operands + 1];
+#pragma unroll
+  for (int j = 0; j < kCfg.operands; ++j)
+    operand[j] =
+        is_per_channel(kCfg, j) ? channels.at[j][i] : load<kCfg.y_type>(args.operands[j], y_index);
+  return Epilogue{}(acc, operand);
+}
+/// The same for one filter, `k`.
 template <ConvConfig kCfg, typename Epilogue>
 __device__ __forceinline__ float finish(const ConvArgs& args, float acc, long long k,
                                         long long y_index) {
-  float operand[kCfg.operands + 1];  // one more: an array of none is no C++
-#pragma unroll
-  for (int i = 0; i < kCfg.operands; ++i)
-    operand[i] = is_per_channel(kCfg, i) ? load<Type::kF32>(args.operands[i], k)
-                                         : load<kCfg.y_type>(args.operands[i], y_index);
-  return Epilogue{}(acc, operand);
+  return finish<kCfg, Epilogue>(args, acc, ChannelOperands<kCfg, 1>(args, k), 0, y_index);
 }
 
-/// The same for kCount filters from `k` on that lie side by side in y from `y_index` on (nhwc), in
+/// The same for all filters of `channels`, which lie side by side in y from `y_index` on (nhwc), in
 /// place. `kAligned` and `valid` as in load_row(), for y_index in the tensor operands.
 template <ConvConfig kCfg, typename Epilogue, bool kAligned, int kCount>
-__device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kCount], long long k,
+__device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kCount],
+                                           const ChannelOperands<kCfg, kCount>& channels,
                                            long long y_index, int valid = kCount) {
-  float operands[kCfg.operands + 1][kCount];
+  float tensors[kCfg.operands + 1][kCount];
 #pragma unroll
-  for (int i = 0; i < kCfg.operands; ++i) {
-    if (is_per_channel(kCfg, i))  // their addresses promise no more than an element's alignment
-      load_row<Type::kF32, false>(args.operands[i], k, operands[i], valid);
-    else
-      load_row<kCfg.y_type, kAligned>(args.operands[i], y_index, operands[i], valid);
-  }
+  for (int i = 0; i < kCfg.operands; ++i)
+    if (!is_per_channel(kCfg, i))
+      load_row<kCfg.y_type, kAligned>(args.operands[i], y_index, tensors[i], valid);
 #pragma unroll
   for (int j = 0; j < kCount; ++j) {
     float operand[kCfg.operands + 1];
 #pragma unroll
-    for (int i = 0; i < kCfg.operands; ++i) operand[i] = operands[i][j];
+    for (int i = 0; i < kCfg.operands; ++i)
+      operand[i] = is_per_channel(kCfg, i) ? channels.at[i][j] : tensors[i][j];
     acc[j] = Epilogue{}(acc[j], operand);
   }
+}
+/// The same for the kCount filters from `k` on.
+template <ConvConfig kCfg, typename Epilogue, bool kAligned, int kCount>
+__device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kCount], long long k,
+                                           long long y_index, int valid = kCount) {
+  finish_row<kCfg, Epilogue, kAligned>(args, acc, ChannelOperands<kCfg, kCount>(args, k, valid),
+                                       y_index, valid);
 }
 
 }  // namespace convoke::cuda
