@@ -312,5 +312,24 @@ TEST_F(CudaTargetTest, ReferenceSumsCopyInRunAndCopyOut) {
   EXPECT_FALSE(t->reference_sums(gradient, 3, x.data(), w.data(), sums.data()));
 }
 
+TEST_F(CudaTargetTest, TemplatesFromDiskAreThoseBuiltInUntilEdited) {
+  const std::string own = CONVOKE_SOURCE_DIR "/templates";
+  const TemplateFiles built_in = read_template_files("");
+  EXPECT_EQ(built_in.digest, embedded_templates_digest());
+  EXPECT_EQ(read_template_files(own).digest, built_in.digest);
+  EXPECT_EQ(read_template_files(own).headers, built_in.headers);
+  fs::copy(own, root / "templates", fs::copy_options::recursive);
+  EXPECT_EQ(read_template_files(root / "templates").digest, built_in.digest);
+  std::ofstream(root / "templates/mma.cuh", std::ios::app) << "// edited\n";
+  EXPECT_NE(read_template_files(root / "templates").digest, built_in.digest);
+  std::ofstream(root / "templates/ptx/new.cuh") << "// added\n";
+  EXPECT_EQ(read_template_files(root / "templates").headers.size(), built_in.headers.size() + 1);
+  EXPECT_HAS(what_of([] { read_template_files("/nonexistent"); }, ErrorCode::kUsage),
+             "CONVOKE_TEMPLATE_DIR=/nonexistent");
+  fs::create_directory(root / "empty");
+  EXPECT_HAS(what_of([&] { read_template_files(root / "empty"); }, ErrorCode::kUsage),
+             "no template");
+}
+
 }  // namespace
 }  // namespace convoke
