@@ -67,7 +67,9 @@ Context current_context() { return current.empty() ? nullptr : current.back(); }
 
 /// Of a call that needs a live context; the caller holds the mutex.
 Result enter(const char* function, bool unsafe_in_capture = false) {
-  if (state.lost != 0) return static_cast<Result>(state.lost);
+  // Most calls repeat the error that lost the context, some fail with others.
+  if (state.lost != 0)
+    return unsafe_in_capture ? Result::kUnknown : static_cast<Result>(state.lost);
   if (const Result asked = asked_to_fail(function); asked != Result::kSuccess) {
     if (static_cast<int>(asked) >= 700 && static_cast<int>(asked) <= 719 &&
         asked != Result::kLaunchOutOfResources)
