@@ -14,10 +14,19 @@ constexpr std::int64_t kMaxSetsBytes = std::int64_t{1} << 30;
 
 using Bytes = std::vector<std::byte>;
 
+/// Random floats: a stretch of them again and again, as drawing each costs seconds on large
+/// tensors. Its length is a prime, so that it falls differently on every row.
 Bytes floats(const ConvSpec& spec, std::int64_t elements, DataType type, TensorRole role,
              std::uint64_t seed) {
-  Bytes host(static_cast<std::size_t>(elements) * static_cast<std::size_t>(size_of(type)));
+  constexpr std::int64_t kDrawn = 1000003;
+  const auto size = static_cast<std::size_t>(size_of(type));
+  Bytes host(static_cast<std::size_t>(std::min(elements, kDrawn)) * size);
   fill(host, type, role, FillKind::kFloats, spec, seed);
+  const std::size_t drawn = host.size();
+  host.resize(static_cast<std::size_t>(elements) * size);
+  for (std::size_t at = drawn; at < host.size(); at += drawn)
+    std::copy_n(host.begin(), std::min(drawn, host.size() - at),
+                host.begin() + static_cast<std::ptrdiff_t>(at));
   return host;
 }
 

@@ -37,6 +37,8 @@ std::vector<Warps> warp_grids(int bm, int bn) {
       if (bm % (16 * m) != 0 || bn % (8 * n) != 0) continue;
       const int tm = bm / m, tn = bn / n;
       if ((tn % 16 != 0 && tn != 8) || tm * tn > 4096 || tm > 128 || tn > 128) continue;
+      // One or two warps with so many sums, and all the copies of a block to do, spill.
+      if (tm * tn == 4096 && count < 4) continue;
       // Smaller tiles than 32x32 would read more than they multiply, but for narrow blocks.
       if (count > 1 && tm * tn < 32 * 16) continue;
       if (found.m == 0 || tm + tn < least) found = {m, n}, least = tm + tn;
