@@ -1,45 +1,26 @@
 #include "runtime/cuda_target.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
-#include "compiler/cache_key.h"
 #include "compiler/cuda_cost.h"
 #include "compiler/emit_cuda.h"
-#include "compiler/epilogue.h"
 #include "compiler/spec_text.h"
-#include "runtime/cache_entry.h"
 #include "runtime/cuda_aot.h"
-#include "runtime/cuda_compiler.h"
+#include "runtime/cuda_builder.h"
 #include "runtime/cuda_kernel.h"
 #include "runtime/cuda_limits.h"
 #include "runtime/cuda_timing.h"
 #include "runtime/env.h"
-#include "runtime/kernel_dump.h"
 #include "runtime/kernel_store.h"
 #include "runtime/nvml.h"
 #include "runtime/usable_cpus.h"
 
 namespace convoke {
 namespace {
-
-/// What stands for the compiler's version in the key of a kernel built ahead of time, and in every
-/// key of a machine without a compiler.
-constexpr char kAnyCompiler[] = "any";
-
-/// A unit on its way through the compiler: what names it, what a launch of it needs.
-struct Unit {
-  EmittedKernel emitted;
-  std::string problem, config;  // their texts
-  std::vector<std::string> operand_names;
-  std::string what() const { return problem + " with " + config; }
-};
 
 class CudaTarget final : public Target {
  public:
@@ -67,7 +48,7 @@ class CudaTarget final : public Target {
   std::string emit(const ConvSpec& spec, const KernelConfig& config,
                    EmitFormat format) const override;
   std::string cache_key(const ConvSpec& spec, const KernelConfig& config) const override {
-    return key_of(unit_of(spec, config).emitted, native_arch(), key_compiler());
+    return builder_.key(make_cuda_work(spec, config));
   }
   CompiledKernel compile(const ConvSpec& spec, const KernelConfig& config) const override;
   AheadOfTimeKernel compile_into(const std::string& folder, const ConvSpec& spec,
@@ -95,37 +76,20 @@ class CudaTarget final : public Target {
  private:
   void require_legal(const ConvSpec& spec, const KernelConfig& config) const;
   const std::shared_ptr<const CudaContext>& gpu_to(const char* purpose) const;
-  Unit unit_of(const ConvSpec& spec, const KernelConfig& config) const;
-  bool has_compiler() const { return info_.compiler != kNoCompiler; }
-  const char* key_compiler() const {
-    return has_compiler() ? info_.compiler.c_str() : kAnyCompiler;
-  }
-  std::string native_arch() const {
-    return has_compiler() ? compile_arch(parts_.device, parts_.nvrtc()) : arch_name(parts_.device);
-  }
-  std::string key_of(const EmittedKernel& emitted, const std::string& arch,
-                     const std::string& compiler) const;
-  std::vector<std::string> ahead_of_time_keys(const EmittedKernel& emitted) const;
-  CudaImage compile_image(const Unit& unit, const std::string& arch) const;
-  CompiledKernel compile_unit(const Unit& unit, const std::string& arch) const;
-  std::shared_ptr<const Kernel> load_unit(const Unit& unit, const CompiledKernel& compiled) const;
-  std::shared_ptr<const Kernel> get_unit(const Unit& unit, CacheSource* source);
+  std::shared_ptr<const Kernel> load_work(const CudaWork& work,
+                                          const CompiledKernel& compiled) const;
+  std::shared_ptr<const Kernel> get_work(const CudaWork& work, CacheSource* source);
 
-  static constexpr char kNoCompiler[] = "no compiler";
   CudaTargetParts parts_;
+  CudaBuilder builder_;
   DeviceInfo info_;
   KernelStore kernels_;
 };
 
-/// What compiles, or why nothing does: a device without NVRTC can still enumerate, explain and run
-/// what was built before.
-std::string compiler_name(const CudaTargetParts& parts, const char* none) {
-  try {
-    return parts.nvrtc().name();
-  } catch (const Error& error) {
-    spdlog::debug("no CUDA compiler: {}", error.what());
-    return none;
-  }
+/// Where source and log of what does not compile are kept.
+std::string failure_dir(const CudaTargetParts& parts) {
+  if (!parts.dump_dir.empty()) return parts.dump_dir;
+  return parts.cache_dir.empty() ? "" : parts.cache_dir + "/failed";
 }
 
 /// Like GPUs report sizes that differ a little by driver and by error correction.
@@ -142,6 +106,8 @@ std::string driver_text(const CudaDriver& driver) {
 
 CudaTarget::CudaTarget(CudaTargetParts parts)
     : parts_(std::move(parts)),
+      builder_(
+          {parts_.device, parts_.templates, parts_.nvrtc, failure_dir(parts_), parts_.dump_dir}),
       kernels_(parts_.cache_dir, parts_.system_cache_dir, parts_.kernels_in_memory) {
   const std::string arch = arch_name(parts_.device);
   if (parts_.gpu != nullptr) {
@@ -156,7 +122,7 @@ CudaTarget::CudaTarget(CudaTargetParts parts)
     info_.model = info_.key = arch + " without a GPU";
     info_.driver = "none";
   }
-  info_.compiler = compiler_name(parts_, kNoCompiler);
+  info_.compiler = builder_.compiler();
   info_.emitter = parts_.templates->digest;
   info_.peak_gflops_f32 = cuda_peak_gflops(parts_.device, DataType::kF32);
 }
@@ -195,74 +161,12 @@ const std::shared_ptr<const CudaContext>& CudaTarget::gpu_to(const char* purpose
   return parts_.gpu;
 }
 
-Unit CudaTarget::unit_of(const ConvSpec& spec, const KernelConfig& config) const {
-  Unit unit{emit_cuda(spec, config.cuda), print_spec(spec), print_config(config), {}};
-  const Epilogue epilogue = Epilogue::parse(spec.epilogue);
-  for (const EpilogueOperand& operand : epilogue.operands())
-    unit.operand_names.push_back(operand.name);
-  return unit;
-}
-
-std::string CudaTarget::key_of(const EmittedKernel& emitted, const std::string& arch,
-                               const std::string& compiler) const {
-  return sha256_hex(fmt::format("templates {}\ncompiler {}\noptions {}\n{}",
-                                parts_.templates->digest, compiler,
-                                fmt::join(code_options(arch), " "), emitted.source));
-}
-
-/// A cubin for this architecture first, then PTX of the newest one that the GPU can run.
-std::vector<std::string> CudaTarget::ahead_of_time_keys(const EmittedKernel& emitted) const {
-  if (parts_.system_cache_dir.empty()) return {};
-  std::vector<std::string> keys = {key_of(emitted, arch_name(parts_.device), kAnyCompiler)};
-  const std::vector<CudaDevice>& known = known_cuda_devices();
-  for (auto other = known.rbegin(); other != known.rend(); ++other)
-    if (other->capability <= parts_.device.capability)
-      keys.push_back(key_of(emitted, portable_arch(*other), kAnyCompiler));
-  return keys;
-}
-
-CudaImage CudaTarget::compile_image(const Unit& unit, const std::string& arch) const {
-  const Nvrtc& compiler = parts_.nvrtc();
-  const std::string key = key_of(unit.emitted, arch, compiler.name());
-  const std::string keep_in = !parts_.dump_dir.empty()    ? parts_.dump_dir
-                              : !parts_.cache_dir.empty() ? parts_.cache_dir + "/failed"
-                                                          : "";
-  CudaImage image = compile_cuda(compiler, *parts_.templates,
-                                 {unit.emitted.source, arch, unit.what(), key}, keep_in);
-  if (!parts_.dump_dir.empty())
-    dump_kernel(parts_.dump_dir, key,
-                {{"spec", fmt::format("{}\n{}\n", unit.problem, unit.config)},
-                 {"cu", unit.emitted.source},
-                 {"ptx", image.ptx},
-                 {"cubin", image.image},
-                 {"log", image.log}});
-  return image;
-}
-
-CompiledKernel CudaTarget::compile_unit(const Unit& unit, const std::string& arch) const {
-  CudaImage image = compile_image(unit, arch);
-  const KernelResources& resources = image.resources;
-  const nlohmann::ordered_json metadata = {
-      {"target", "cuda"},
-      {"spec", unit.problem},
-      {"config", unit.config},
-      {"arch", arch},
-      {"compiler", parts_.nvrtc().name()},
-      {"emitter", info_.emitter},
-      {"threads", cuda::threads(unit.emitted.config)},
-      {"registers", resources.registers},
-      {"shared_bytes", resources.shared_bytes + cuda::shared_bytes(unit.emitted.config)},
-      {"stack_bytes", resources.stack_bytes},
-      {"spill_bytes", resources.spill_stores + resources.spill_loads}};
-  return {std::move(image.image), std::move(image.log), metadata.dump()};
-}
-
 std::string CudaTarget::emit(const ConvSpec& spec, const KernelConfig& config,
                              EmitFormat format) const {
   require_legal(spec, config);
-  const Unit unit = unit_of(spec, config);
+  const CudaWork work = make_cuda_work(spec, config);
   const auto cubin = [&] {
-    std::string image = compile_image(unit, native_arch()).image;
+    std::string image = builder_.image(work).image;
     if (is_ptx(image))
       throw Error(ErrorCode::kUnsupported,
                   fmt::format("{} makes no cubin for {}: emit ptx, or install a newer NVRTC",
@@ -271,9 +175,9 @@ std::string CudaTarget::emit(const ConvSpec& spec, const KernelConfig& config,
   };
   switch (format) {
     case EmitFormat::kSource:
-      return unit.emitted.source;
+      return work.emitted.source;
     case EmitFormat::kPtx:
-      return compile_image(unit, native_arch()).ptx;
+      return builder_.image(work).ptx;
     case EmitFormat::kCubin:
       return cubin();
     case EmitFormat::kSass:
@@ -288,57 +192,43 @@ std::string CudaTarget::emit(const ConvSpec& spec, const KernelConfig& config,
 
 CompiledKernel CudaTarget::compile(const ConvSpec& spec, const KernelConfig& config) const {
   require_legal(spec, config);
-  return compile_unit(unit_of(spec, config), compile_arch(parts_.device, parts_.nvrtc()));
+  return builder_.build(make_cuda_work(spec, config));
 }
 
 AheadOfTimeKernel CudaTarget::compile_into(const std::string& folder, const ConvSpec& spec,
                                            const KernelConfig& config) const {
   require_legal(spec, config);
-  const Unit unit = unit_of(spec, config);
-  AheadOfTimeKernel result;
-  result.was_there = true;
-  for (const std::string& arch :
-       {portable_arch(parts_.device), compile_arch(parts_.device, parts_.nvrtc())}) {
-    result.key = key_of(unit.emitted, arch, kAnyCompiler);
-    std::optional<CompiledKernel> kernel = read_entry(folder, result.key);
-    if (!kernel) {
-      result.was_there = false;
-      kernel = compile_unit(unit, arch);
-      const std::string problem = write_entry(folder, result.key, *kernel);
-      if (!problem.empty()) throw Error(ErrorCode::kCache, problem);
-    }
-    result.bytes += static_cast<std::int64_t>(kernel->image.size());
-  }
+  AheadOfTimeKernel built = builder_.build_into(folder, make_cuda_work(spec, config));
   record_config(folder, spec, arch_name(parts_.device), config);
-  return result;
+  return built;
 }
 
-std::shared_ptr<const Kernel> CudaTarget::load_unit(const Unit& unit,
+std::shared_ptr<const Kernel> CudaTarget::load_work(const CudaWork& work,
                                                     const CompiledKernel& compiled) const {
   return std::make_shared<CudaKernel>(
       std::make_unique<const CudaModule>(gpu_to("load kernels on"), compiled.image),
-      unit.emitted.config, unit.what(), unit.operand_names, parse_ptxas_log(compiled.log));
+      work.emitted.config, work.what(), work.operand_names, parse_ptxas_log(compiled.log));
 }
 
 std::shared_ptr<const Kernel> CudaTarget::load(const ConvSpec& spec, const KernelConfig& config,
                                                const CompiledKernel& compiled) const {
-  return load_unit(unit_of(spec, config), compiled);
+  return load_work(make_cuda_work(spec, config), compiled);
 }
 
-std::shared_ptr<const Kernel> CudaTarget::get_unit(const Unit& unit, CacheSource* source) {
-  const std::string arch = native_arch();
-  return kernels_.get({.key = key_of(unit.emitted, arch, key_compiler()),
-                       .substitutes = ahead_of_time_keys(unit.emitted),
-                       .compile = [&] { return compile_unit(unit, arch); },
-                       .load = [&](const CompiledKernel& k) { return load_unit(unit, k); }},
-                      source);
+std::shared_ptr<const Kernel> CudaTarget::get_work(const CudaWork& work, CacheSource* source) {
+  KernelStore::Request request{
+      .key = builder_.key(work),
+      .compile = [&] { return builder_.build(work); },
+      .load = [&](const CompiledKernel& kernel) { return load_work(work, kernel); }};
+  if (!parts_.system_cache_dir.empty()) request.substitutes = builder_.ahead_of_time_keys(work);
+  return kernels_.get(request, source);
 }
 
 std::shared_ptr<const Kernel> CudaTarget::get(const ConvSpec& spec, const KernelConfig& config,
                                               CacheSource* source) {
   require_legal(spec, config);
   gpu_to("load kernels on");
-  return get_unit(unit_of(spec, config), source);
+  return get_work(make_cuda_work(spec, config), source);
 }
 
 void* CudaTarget::allocate(std::size_t bytes) {
@@ -393,9 +283,9 @@ void CudaTarget::copy_out(void* host, const void* device, std::size_t bytes) {
 bool CudaTarget::reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x,
                                 const void* w, double* sums) {
   // Without a compiler the verifier's kernel is nowhere; the host adds up then.
-  if (!why_unsupported(spec).empty() || !has_compiler()) return false;
-  const Unit unit{emit_cuda_reference_sums(spec), print_spec(spec), "the reference", {}};
-  const std::shared_ptr<const Kernel> kernel = get_unit(unit, nullptr);
+  if (!why_unsupported(spec).empty() || !builder_.has_compiler()) return false;
+  const CudaWork work{emit_cuda_reference_sums(spec), print_spec(spec), "the reference"};
+  const std::shared_ptr<const Kernel> kernel = get_work(work, nullptr);
   const auto bytes = [](std::int64_t elements, int size) {
     return static_cast<std::size_t>(elements * size);
   };
