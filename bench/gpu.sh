@@ -60,8 +60,8 @@ wants() { [ "$part" = all ] || [ "$part" = "$1" ]; }
 
 run_tests() {
   merged=yes
-  for test in gpu_launch_test gpu_stream_test gpu_aot_test gpu_large_test; do
-    step "$test" 240 "$build/bin/$test" --gtest_brief=1 --gtest_color=no
+  for program in "$build"/bin/gpu_*_test; do
+    step "$(basename "$program")" 240 "$program" --gtest_brief=1 --gtest_color=no
   done
   merged=no
   sanitize

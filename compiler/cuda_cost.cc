@@ -22,7 +22,7 @@ constexpr double kLaneCopies = 16;    ///< copies of single lanes that are issue
 // A block's life outside its loop, in cycles: addresses and the first loads; the last stores.
 constexpr double kLoadLatency = 900, kEdgeLatency = kLoadLatency + 500 + 600;
 constexpr double kClusterLatency = 700;  ///< two barriers of a cluster and remote loads
-constexpr double kShortStep = 1.25;    ///< measured: 1.15 to 1.5 between bk=64 and bk=32 of f16
+constexpr double kShortStep = 1.25;      ///< measured: 1.15 to 1.5 between bk=64 and bk=32 of f16
 constexpr double kSyncCycles = 45;       ///< barrier and bookkeeping of one step of the ring
 constexpr double kMmaChain = 35;         ///< ldmatrix and mma of one k16 that wait for each other
 constexpr double kUnhidden = 0.15;       ///< of the shorter of memory and everything else
@@ -30,12 +30,7 @@ constexpr double kUnderLoad = 0.88;      ///< of the highest clock
 constexpr double kScatteredLoad = 16;    ///< cycles of a warp's load from 32 cache lines
 constexpr double kScalarStep = 3;        ///< cycles of a warp's loop besides loads and arithmetic
 constexpr double kScalarLatency = 60;    ///< cycles of a loop step that one warp cannot hide
-constexpr int kRegisters = 65536, kMaxRegisters = 255;
-
-int max_threads(const CudaDevice& d) {
-  if (d.capability == 75) return 1024;
-  return d.capability == 86 || d.capability == 89 || d.capability >= 120 ? 1536 : 2048;
-}
+constexpr int kRegisters = 65536, kMaxRegisters = 255, kMaxResidentBlocks = 16;
 
 /// Multiply-adds of one multiprocessor in a cycle. mma.sync reaches about 62 % of what wgmma does
 /// on sm_90; the tensor cores of the smaller GPUs accumulate f32 at half rate.
@@ -57,14 +52,6 @@ int registers(const ConvConfig& c) {
   const int addresses =
       40 + 3 * (cuda::gemm_thread_rows(c, c.block_m) + cuda::gemm_thread_rows(c, c.block_n));
   return std::min((accumulators + fragments + addresses + 7) / 8 * 8, kMaxRegisters);
-}
-
-/// Blocks that share a multiprocessor.
-int resident_blocks(const ConvConfig& c, const CudaDevice& d) {
-  const auto by_shared = d.shared_bytes_sm / (cuda::shared_bytes(c) + 1024);
-  const int by_threads = max_threads(d) / cuda::threads(c);
-  const int by_registers = kRegisters / (registers(c) * cuda::threads(c));
-  return std::max(1, std::min({static_cast<int>(by_shared), by_threads, by_registers, 16}));
 }
 
 /// Bytes that have to cross HBM, as microseconds: every input once, every output once.
@@ -99,7 +86,11 @@ double most_taps(const ConvSpec& spec) {
 class GemmModel {
  public:
   GemmModel(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d, std::int64_t batch)
-      : spec_(spec), c_(c), d_(d), batch_(batch), resident_(resident_blocks(c, d)) {
+      : spec_(spec),
+        c_(c),
+        d_(d),
+        batch_(batch),
+        resident_(cuda_resident_blocks(cuda::threads(c), registers(c), cuda::shared_bytes(c), d)) {
     const double channels = static_cast<double>(cuda::c_per_group(c)) / c.block_k / c.split_k;
     double mean = static_cast<double>(cuda::span_r(c).size() * cuda::span_s(c).size());
     double most = mean;
@@ -213,6 +204,19 @@ double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
 }
 
 }  // namespace
+
+int cuda_resident_threads(const CudaDevice& d) {
+  if (d.capability == 75) return 1024;
+  return d.capability == 86 || d.capability == 89 || d.capability >= 120 ? 1536 : 2048;
+}
+
+int cuda_resident_blocks(int threads, int registers, std::int64_t shared_bytes,
+                         const CudaDevice& d) {
+  const auto by_shared = static_cast<int>(d.shared_bytes_sm / (shared_bytes + 1024));
+  const int by_threads = cuda_resident_threads(d) / threads;
+  const int by_registers = kRegisters / (registers * threads);
+  return std::max(1, std::min({by_shared, by_threads, by_registers, kMaxResidentBlocks}));
+}
 
 double predict_cuda_us(const ConvSpec& spec, const CudaConfig& config, const CudaDevice& device) {
   const ConvConfig c = make_conv_config(spec, config);

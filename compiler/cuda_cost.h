@@ -18,4 +18,10 @@ inline constexpr std::int64_t kCudaOpenBatchImages = 16;
 /// @pre why_illegal_cuda(spec, config, device) is empty
 double predict_cuda_us(const ConvSpec& spec, const CudaConfig& config, const CudaDevice& device);
 
+/// Most threads that a multiprocessor holds.
+int cuda_resident_threads(const CudaDevice& device);
+/// Blocks that share a multiprocessor: at most what its threads, registers and shared memory allow.
+int cuda_resident_blocks(int threads, int registers, std::int64_t shared_bytes,
+                         const CudaDevice& device);
+
 }  // namespace convoke

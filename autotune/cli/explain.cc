@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <vector>
 
 #include "autotune/cli/commands.h"
 #include "autotune/cli/json.h"
 #include "autotune/cli/report.h"
 #include "autotune/cli/terminal.h"
+#include "compiler/cuda_cost.h"
+#include "compiler/emit_cuda.h"
+#include "runtime/cuda_context.h"
+#include "templates/conv_config.h"
 
 namespace convoke::cli {
 namespace {
@@ -19,6 +24,39 @@ struct Ranked {
   double us = 0;
   KernelConfig config;
 };
+
+/// How a GPU runs a kernel. What only the compiler knows is zero where the cache does not tell.
+struct GpuLaunch {
+  unsigned blocks = 0, cluster = 1;
+  int threads = 0, registers = 0, resident_blocks = 0;
+  std::int64_t shared_bytes = 0, spill_bytes = 0;
+  double occupancy = 0;
+};
+
+GpuLaunch describe_launch(Target& target, const ConvSpec& spec, const KernelConfig& config,
+                          const std::string& key, std::int64_t batch) {
+  const cuda::ConvConfig c = make_conv_config(spec, config.cuda);
+  GpuLaunch launch;
+  launch.blocks = cuda::grid(c, batch).x;
+  launch.cluster = cuda::cluster(c).x;
+  launch.threads = cuda::threads(c);
+  launch.shared_bytes = cuda::shared_bytes(c);
+  const std::optional<CompiledKernel> entry = target.cache().find(key);
+  if (!entry) return launch;
+  const Json metadata = Json::parse(entry->metadata, nullptr, false);
+  if (!metadata.is_object()) return launch;
+  launch.registers = metadata.value("registers", 0);
+  launch.spill_bytes = metadata.value("spill_bytes", std::int64_t{0});
+  launch.shared_bytes = metadata.value("shared_bytes", launch.shared_bytes);
+  if (launch.registers == 0) return launch;
+  const CudaDevice device =
+      find_cuda_gpu(cuda_driver(), parse_ordinal(target.info().target)).device;
+  launch.resident_blocks =
+      cuda_resident_blocks(launch.threads, launch.registers, launch.shared_bytes, device);
+  launch.occupancy =
+      static_cast<double>(launch.resident_blocks * launch.threads) / cuda_resident_threads(device);
+  return launch;
+}
 
 /// Everything known about one problem; what follows `unsupported` is only there where it is empty.
 struct Explanation {
@@ -35,6 +73,7 @@ struct Explanation {
   std::size_t space = 0;
   double chosen_us = 0;
   std::vector<Ranked> best;
+  std::optional<GpuLaunch> launch;
 
   /// The target's limit is the larger of its arithmetic and its memory time.
   const char* bound() const { return limit_us > 1.001 * arithmetic_us ? "memory" : "arithmetic"; }
@@ -77,6 +116,8 @@ void explain_kernel(Target& target, const Selectors& selectors, Explanation& e) 
   e.steps = kernel->steps(e.batch, WeightForm::kPacked);
   e.workspace = kernel->workspace_bytes(e.batch, WeightForm::kPacked);
   e.packed_weights = kernel->packed_weight_bytes();
+  if (e.choice.config.target == TargetKind::kCuda)
+    e.launch = describe_launch(target, spec, e.choice.config, e.key, e.batch);
 
   e.chosen_us = target.predict_us(spec, e.choice.config);
   for (const KernelConfig& config : target.enumerate(spec))
@@ -93,6 +134,33 @@ std::string source_text(const Choice& choice) {
     return "default: the tuning database has no verified sample (run convoke tune)";
   return fmt::format("tuning database: median {:.1f} us over {} launches, {}",
                      choice.sample->median_us, choice.sample->n, choice.sample->date);
+}
+
+Json to_json(const GpuLaunch& launch) {
+  const auto known = [](auto value) { return value > 0 ? Json(value) : Json(nullptr); };
+  return {{"grid", launch.blocks},
+          {"threads", launch.threads},
+          {"cluster", launch.cluster},
+          {"shared_bytes", launch.shared_bytes},
+          {"registers", known(launch.registers)},
+          {"spill_bytes", launch.registers > 0 ? Json(launch.spill_bytes) : Json(nullptr)},
+          {"resident_blocks", known(launch.resident_blocks)},
+          {"occupancy", known(launch.occupancy)}};
+}
+
+std::string to_text(const GpuLaunch& launch) {
+  std::string text = fmt::format(
+      "{} blocks{} of {} threads, {} of shared memory each", launch.blocks,
+      launch.cluster > 1 ? fmt::format(" in clusters of {}", launch.cluster) : std::string(),
+      launch.threads, print_bytes(static_cast<double>(launch.shared_bytes)));
+  if (launch.registers > 0)
+    text +=
+        fmt::format("; {} registers a thread{}: {} on a multiprocessor, {:.0f} % of its threads",
+                    launch.registers,
+                    launch.spill_bytes > 0 ? fmt::format(" ({} bytes spilled)", launch.spill_bytes)
+                                           : std::string(),
+                    launch.resident_blocks, 100 * launch.occupancy);
+  return text;
 }
 
 Json to_json(const Explanation& e, const DeviceInfo& device) {
@@ -128,6 +196,7 @@ Json to_json(const Explanation& e, const DeviceInfo& device) {
   object["steps"] = Json::array();
   for (const PlanStep& step : e.steps)
     object["steps"].push_back({{"name", step.name}, {"workspace_bytes", step.workspace_bytes}});
+  if (e.launch) object["launch"] = to_json(*e.launch);
   object["configs"] = e.space;
   object["predicted_best"] = Json::array();
   for (const Ranked& ranked : e.best)
@@ -160,8 +229,10 @@ std::string to_text(const Explanation& e, const DeviceInfo& device) {
                    e.nominal_macs > 0 ? 100 * e.live_macs / e.nominal_macs : 0.0, e.live_taps,
                    spec.r * spec.s));
   line("memory", fmt::format("{} compulsory, {:.1f} FLOP/byte", print_bytes(e.bytes), e.intensity));
-  line("device", fmt::format("{}, {} threads, about {:.0f} GFLOP/s (f32)", device.model,
-                             device.threads, device.peak_gflops_f32));
+  line("device", fmt::format("{}, {}, about {:.0f} GFLOP/s (f32)", device.model,
+                             device.target == "cpu" ? fmt::format("{} threads", device.threads)
+                                                    : device.target,
+                             device.peak_gflops_f32));
   if (!e.unsupported.empty()) {
     line("supported", "no: " + e.unsupported);
     return text;
@@ -172,6 +243,7 @@ std::string to_text(const Explanation& e, const DeviceInfo& device) {
   line("config", print_config(e.choice.config));
   line("", source_text(e.choice));
   line("kernel", fmt::format("{} {}", e.key, e.cached));
+  if (e.launch) line("launch", to_text(*e.launch));
   line("weights", e.packed_weights ? fmt::format("packed once, {}",
                                                  print_bytes(static_cast<double>(e.packed_weights)))
                                    : std::string("read as they are"));

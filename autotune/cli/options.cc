@@ -236,8 +236,7 @@ std::vector<CudaDevice> parse_archs(const std::vector<std::string>& words,
 int parse_ordinal(const std::string& target) {
   return target.rfind("cuda:", 0) != 0
              ? 0
-             : static_cast<int>(
-                   parse_integer("--target cuda:N", target.substr(5), 0, kMaxOrdinal));
+             : static_cast<int>(parse_integer("--target cuda:N", target.substr(5), 0, kMaxOrdinal));
 }
 
 Device open_device(const std::string& target) {

@@ -30,6 +30,12 @@ std::string short_config(const KernelConfig& config) {
   return colon == std::string::npos ? text : text.substr(colon + 1);
 }
 
+/// What computes: the CPU's threads, or which GPU.
+std::string workers_text(const DeviceInfo& device) {
+  if (device.target != "cpu") return device.target;
+  return fmt::format("{} thread{}", device.threads, device.threads == 1 ? "" : "s");
+}
+
 /// Three significant digits, never an exponent.
 std::string significant(double value) {
   if (!(value > 0)) return "0";
@@ -155,8 +161,9 @@ std::string outline(const Record& record) {
 struct Report::Totals {
   int passed = 0, measured_only = 0, failed = 0, untrusted = 0, unsupported = 0, errors = 0;
   int candidates = 0, compiled = 0, rejected = 0, from_database = 0, from_default = 0;
-  double time_us = 0, peer_us = 0, gflop = 0;
+  double time_us = 0, warm_us = 0, peer_us = 0, gflop = 0;
   bool has_limit = false, has_peer = false, has_time = false;
+  bool has_warm = false;  ///< warm times that differ from the others
   std::optional<double> limit_mean, ratio_mean;
   double seconds = 0;
 };
@@ -196,6 +203,8 @@ Report::Totals Report::totals() const {
     if (!record.timing) continue;
     t.has_time = true;
     t.time_us += count * record.timing->median_us;
+    t.warm_us += count * record.timing->warm_us;
+    t.has_warm |= record.timing->warm_us > 0 && record.timing->warm_us != record.timing->median_us;
     t.gflop += count * 2e-9 * record.problem.spec.nominal_macs(record.batch);
     if (record.peer) t.peer_us += count * record.peer->us;
   }
@@ -218,6 +227,7 @@ void Report::print_table(const Totals& t) const {
     table.column("tolerance", Align::kRight);
   } else {
     table.column("us", Align::kRight);
+    if (t.has_warm) table.column("warm us", Align::kRight);
     table.column("GFLOP/s", Align::kRight);
     table.column("% of limit", Align::kRight);
   }
@@ -244,6 +254,8 @@ void Report::print_table(const Totals& t) const {
           r.timing ? significant(r.timing->median_us) : "-",
           r.timing ? significant(r.gflops()) : "-",
           r.fraction_of_limit() > 0 ? fmt::format("{:.1f}", 100 * r.fraction_of_limit()) : "-"};
+      if (t.has_warm)
+        numbers.insert(numbers.begin() + 1, r.timing ? significant(r.timing->warm_us) : "-");
     }
     if (t.has_peer) {
       numbers.push_back(r.peer ? significant(r.peer->us) : "-");
@@ -259,14 +271,14 @@ void Report::print_table(const Totals& t) const {
     std::vector<std::string> numbers = {
         significant(t.time_us), significant(t.gflop / t.time_us * 1e6),
         t.limit_mean ? fmt::format("{:.1f}", 100 * *t.limit_mean) : "-"};
+    if (t.has_warm) numbers.insert(numbers.begin() + 1, significant(t.warm_us));
     if (t.has_peer) {
       numbers.push_back(significant(t.peer_us));
       numbers.push_back(t.ratio_mean ? fmt::format("{:.2f}", *t.ratio_mean) : "-");
     }
     add("total (means geometric)", fmt::format("{}", launches), "", "", std::move(numbers), "");
   }
-  print_line(fmt::format("{} on {}, {} thread{}", command_, device_.model, device_.threads,
-                         device_.threads == 1 ? "" : "s"));
+  print_line(fmt::format("{} on {}, {}", command_, device_.model, workers_text(device_)));
   std::string text = table.text(terminal_width().value_or(0));
   text.pop_back();
   print_line(text);
@@ -340,6 +352,7 @@ int Report::finish(bool interrupted) {
       return v ? Json(*v) : Json(nullptr);
     };
     s["time_us"] = t.has_time ? Json(t.time_us) : Json(nullptr);
+    s["warm_us"] = t.has_time && t.warm_us > 0 ? Json(t.warm_us) : Json(nullptr);
     s["geomean_fraction_of_limit"] = optional(t.limit_mean);
     if (t.has_peer) {
       s["peer_us"] = t.peer_us;
