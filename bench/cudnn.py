@@ -30,7 +30,7 @@ import convoke_api as api  # noqa: E402
 SCHEMA = 1
 # The configuration of the study that Convoke grows from: one tile for every layer.
 STUDY = "cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=2"
-L2_TURNS = 2  # a rotation touches this many times the L2 cache
+L2_TURNS = 3  # a rotation touches this many times the L2 cache: replacement is not strictly by age
 MIN_SETS, MAX_SETS = 4, 512
 MEMORY_SHARE = 0.4  # of the free memory, for all sets
 WARM_GRAPH_US, MAX_WARM_LAUNCHES = 600, 256
@@ -218,10 +218,15 @@ def time_sides(torch, stream, sides, count, seconds):
     return {name: (*cold[name].summary(), *warm[name].summary(), rounds * cold[name].launches) for name in names}
 
 
+def key_and_compiler(device):
+    key, _, compiler = device.description.rpartition(", ")
+    return key, compiler
+
+
 def base_record(spec, fields, device, row=None):
     record = {"schema": SCHEMA, "command": "bench", "problem": str(spec), "name": fields.name.decode() or None,
               "count": fields.count, "pass": api.PASSES[fields.pass_], "dtype": api.TYPES[fields.x_type],
-              "target": device.name, "device": device.description, "status": "error",
+              "target": device.name, "device": key_and_compiler(device)[0], "status": "error",
               "batch": fields.n if fields.n > 0 else None, "time_us": None, "warm_us": None, "spread_us": None,
               "warm_spread_us": None, "launches": None, "gflops": None, "fraction_of_limit": None, "config": None,
               "max_error": None, "tolerance": None, "reason": None, "workspace_bytes": None}
@@ -333,7 +338,7 @@ def describe_run(torch, device, library, where):
             "device": properties.name, "multiprocessors": properties.multi_processor_count,
             "memory_bytes": properties.total_memory, "driver": driver_version(),
             "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(), "torch": torch.__version__,
-            "compiler": device.description, "clocks": clocks(torch, where)}
+            "compiler": key_and_compiler(device)[1], "clocks": clocks(torch, where)}
 
 
 def weighted_mean(records, key):
@@ -352,8 +357,9 @@ def summarise(records, run, device, seconds):
     timed = [r for r in ours if r["status"] == "measured"]
     least = min(timed, key=lambda r: r["ratio"], default=None)
     counted = {status: sum(r["status"] == status for r in ours) for status in ("failed", "unsupported", "error")}
-    summary = {"command": "bench", "target": device.name, "device": device.description, "model": run["device"],
-               "driver": run["driver"], "compiler": device.description, "threads": None, "problems": len(ours),
+    key, compiler = key_and_compiler(device)
+    summary = {"command": "bench", "target": device.name, "device": key, "model": run["device"],
+               "driver": run["driver"], "compiler": compiler, "threads": None, "problems": len(ours),
                "measured": len(timed), "failed": counted["failed"], "unsupported": counted["unsupported"],
                "errors": counted["error"], "seconds": seconds,
                "time_us": sum(r["count"] * r["time_us"] for r in timed), "peer_us": sum(r["count"] * r["peer_us"] for r in timed),

@@ -106,6 +106,7 @@ class Comparison(unittest.TestCase):
         self.assertAlmostEqual(summary["study_geomean_ratio"], 0.5)
         self.assertEqual((summary["least"], summary["least_ratio"], summary["failed"]), ("b", 0.25, 1))
         self.assertEqual((summary["time_us"], summary["peer_us"], summary["exit_code"]), (400, 625, 1))
+        self.assertEqual((summary["device"], summary["compiler"]), ("a GPU", "NVRTC 13.0"))
         self.assertEqual(cudnn.worst_exit_code({0, 3, 4}), 4)
         json.dumps(summary)
 
