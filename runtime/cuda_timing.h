@@ -11,7 +11,8 @@
 
 namespace convoke {
 
-/// Runs each launch once, then captures them, in turn, as often as fills a graph of some length.
+/// Runs each of the launches (one at least) twice, then captures them, in turn, as often as fills a
+/// graph of some length.
 /// @throws Error kDevice; an exception of a launch passes through.
 std::unique_ptr<TimedCall> prepare_cuda_timing(std::shared_ptr<const CudaContext> context,
                                                std::vector<TimedLaunch> launches);

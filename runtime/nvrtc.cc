@@ -150,13 +150,18 @@ std::unique_ptr<const Nvrtc> open_nvrtc(int driver_major) {
     try {
       return std::make_unique<const Nvrtc>(name);
     } catch (const Error& error) {
-      tried.emplace_back(error.what());
+      const std::string_view why = error.what();
+      const bool absent = why.find("No such file") != why.npos;
+      tried.push_back(absent ? name : std::string(why));
     }
   }
-  refuse(
-      fmt::format("no NVRTC of version {} to {}: {}; install the package cuda-nvrtc of CUDA {} or "
-                  "set CONVOKE_NVRTC to the library's path",
-                  kMinNvrtcMajor, newest, fmt::join(tried, ", "), newest));
+  refuse(fmt::format(
+      "no NVRTC of version {}{}: looked for {}; install the package cuda-nvrtc of CUDA {} or set "
+      "CONVOKE_NVRTC to the library's path",
+      newest == kMinNvrtcMajor ? fmt::to_string(newest)
+                               : fmt::format("{} to {}", kMinNvrtcMajor, newest),
+      newest < kMaxNvrtcMajor ? ", the newest whose code this driver loads" : "",
+      fmt::join(tried, ", "), newest));
 }
 
 }  // namespace
