@@ -214,7 +214,7 @@ void ProblemTuner::carry_out(const SearchStep& step) {
     }
   } catch (const Error& e) {  // this candidate's failure, unless every one fails
     if (e.code() == ErrorCode::kDevice) check_device(i, e);
-    result_.error = e.code();
+    if (result_.verdict != Verdict::kFailed) result_.error = e.code();
     reject(i, e.what());
   }
 }
@@ -313,6 +313,7 @@ void ProblemTuner::verify(int i) {
       return store(i);
     case Verdict::kFailed:
       result_.verdict = Verdict::kFailed;
+      result_.error.reset();  // a wrong result outranks candidates that could not be built
       spdlog::warn("{} with {} is wrong and left out: {}", problem_, print_config(config(i)),
                    checked.reason);
       timings_[i] = {};

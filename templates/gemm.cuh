@@ -86,9 +86,11 @@ __device__ __forceinline__ void multiply_tiles(const ConvArgs& args, const Block
   using G = Gemm<kCfg>;
   static_assert(Tile::kSteps % 2 == 0, "the operands of the first step are in the first buffer");
   constexpr int kAhead = kCfg.stages - 1;
-  typename LoaderOf<gemm_copy_bytes(kCfg) == 0, kCfg>::Type loader(args, work);
+  constexpr bool kGathers = gemm_copy_bytes(kCfg) == 0;
+  constexpr int kUnroll = kGathers ? 1 : kAhead;  // a gather is long code: once is enough
+  typename LoaderOf<kGathers, kCfg>::Type loader(args, work);
   const int tiles = work.k_end - work.k_begin;
-#pragma unroll
+#pragma unroll kUnroll
   for (int i = 0; i < kAhead; ++i) {
     if (i < tiles) {
       loader.begin(i);

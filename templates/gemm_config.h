@@ -163,6 +163,8 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
   if (row_bytes != 64 && row_bytes != 128)
     return "bk must be 32 or 64 elements of 2 bytes, 16 or 32 of 4";
   if (c.stages < 2 || c.stages > 6) return "stages must be 2 to 6";
+  if (gemm_copy_bytes(c) == 0 && c.stages > 3)
+    return "stages must be 2 or 3 where elements go through registers: they are one tile ahead";
   if (gemm_threads(c) % gemm_row_copies(c) != 0)
     return "the threads must be a multiple of the copies in a tile's row: more warps or a smaller bk";
   if (gemm_thread_rows(c, c.block_m) > 16 || gemm_thread_rows(c, c.block_n) > 16)
