@@ -4,7 +4,7 @@
 #   bench/gpu.sh BUILD_DIR OUT_DIR [test|verify|tune|bench|all]
 #
 # BUILD_DIR is a build with bin/ and lib/, made here or carried here (preset portable); no compiler is needed.
-# OUT_DIR receives NAME.jsonl (what a step printed), NAME.log (its progress and tables) and steps.txt (status, seconds).
+# OUT_DIR receives NAME.jsonl (what a step printed), NAME.log (its progress and tables) and steps_PART.txt (status, seconds).
 #   test    doctor, the GPU tests, compute-sanitizer on small problems of every family
 #   verify  kernels of all lists compiled ahead of time by all cores, then verified: f16, bf16, tf32, f32
 #   tune    resnet50 and resnet18_cifar, batch 128, f16 and f32; samples go to OUT_DIR/samples.jsonl
@@ -31,7 +31,8 @@ batch=${CONVOKE_GPU_VERIFY_BATCH:-2}
 wrong=0
 merged=no  # yes: a step's stdout goes to its log too
 mkdir -p "$CONVOKE_CACHE_DIR"
-: >"$out/steps.txt"
+steps=$out/steps_$part.txt
+: >"$steps"
 
 # step NAME SECONDS COMMAND...: runs it under its limit and notes how it ended.
 step() {
@@ -52,7 +53,7 @@ step() {
     *) verdict="exit $status" wrong=1 ;;
   esac
   note=$(grep -v '^[[:space:]]*$' "$out/$name.log" | tail -n 1 | cut -c 1-160)
-  printf '%-34s %-20s %5s s  %s\n' "$name" "$verdict" "$seconds" "$note" | tee -a "$out/steps.txt" >&2
+  printf '%-34s %-20s %5s s  %s\n' "$name" "$verdict" "$seconds" "$note" | tee -a "$steps" >&2
   return $status
 }
 
@@ -115,7 +116,7 @@ run_tune() {
 
 run_bench() {
   [ ! -f "$out/samples.jsonl" ] || "$convoke" cache import "$out/samples.jsonl" >&2 || wrong=1
-  for dtype in f16 f32 tf32 bf16; do
+  for dtype in f16 f32; do
     for net in resnet50 resnet18_cifar; do
       set --
       [ "$dtype" != f16 ] || set -- --study
@@ -144,5 +145,5 @@ fi
 ! wants bench || run_bench
 
 echo
-cat "$out/steps.txt"
+cat "$steps"
 exit $wrong
