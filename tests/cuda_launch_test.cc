@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "runtime/cuda_kernel.h"
+#include "tests/counting_new.h"
 #include "tests/fake_gpu_fixture.h"
 
 namespace convoke {
@@ -148,6 +149,21 @@ TEST_F(CudaLaunchTest, APointerIsLookedAtOnce) {
   EXPECT_GE(queries, 5);
   for (int i = 0; i < 100; ++i) kernel->launch(b.args(), WeightForm::kPlain);
   EXPECT_EQ(fake->pointer_queries, queries);
+}
+
+TEST_F(CudaLaunchTest, AllocatesNothing) {
+  const Device device = Device::over(target());
+  const std::shared_ptr<Target> t(&device.target(), [](Target*) {});
+  const Buffers b(t, spec, 1 << 20);
+  const Plan plan(device, spec, {.config = print_config(split)});
+  plan.launch(b.args());
+  // The fake itself allocates, to remember what it was asked.
+  driver->cuLaunchKernelEx = [](const cu::LaunchConfig*, cu::Function, void**, void**) {
+    return cu::Result::kSuccess;
+  };
+  const std::int64_t before = allocations.load();
+  for (int i = 0; i < 10; ++i) plan.launch(b.args());
+  EXPECT_EQ(allocations.load(), before);
 }
 
 TEST_F(CudaLaunchTest, ThreadsLaunchAtOnce) {

@@ -41,7 +41,7 @@ class FakeGpuTest : public testing::Test {
     std::filesystem::remove_all(root);
     std::filesystem::create_directories(root);
     setenv("FAKE_NVRTC_COUNT", (root / "compiled").c_str(), 1);
-    driver = std::make_unique<const CudaDriver>(CONVOKE_FAKE_CUDA);
+    driver = std::make_unique<CudaDriver>(CONVOKE_FAKE_CUDA);
     compiler = std::make_unique<const Nvrtc>(CONVOKE_FAKE_NVRTC);
   }
   ~FakeGpuTest() override { std::filesystem::remove_all(root); }
@@ -65,7 +65,7 @@ class FakeGpuTest : public testing::Test {
 
   FakeCuda* fake = nullptr;
   std::filesystem::path root;
-  std::unique_ptr<const CudaDriver> driver;
+  std::unique_ptr<CudaDriver> driver;
   std::unique_ptr<const Nvrtc> compiler;
   ConvSpec spec = parse_problem("mb2ic64ih8oc64oh8kh3ph1 dtype=f16").spec;
   const KernelConfig mma = parse_config("cuda:mma,bm=64,bn=64,bk=32,wm=2,wn=2,stages=3");
