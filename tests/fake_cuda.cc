@@ -206,11 +206,14 @@ Result cuMemAlloc(DevicePtr* pointer, std::size_t bytes) {
   return Result::kSuccess;
 }
 Result cuMemFree(DevicePtr pointer) {
-  FAKE_ENTER("cuMemFree", true);
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  const Result result = enter("cuMemFree", true);
+  // What a lost context held is gone with it, whatever the call says.
+  if (result != Result::kSuccess && state.lost == 0) return result;
   if (memory.erase(pointer) == 0) return Result::kInvalidValue;
   std::free(reinterpret_cast<void*>(pointer));
   --state.allocations;
-  return Result::kSuccess;
+  return result;
 }
 Result cuMemcpyHtoD(DevicePtr to, const void* from, std::size_t bytes) {
   FAKE_ENTER("cuMemcpyHtoD", true);
