@@ -90,7 +90,8 @@ TEST(Measure, ShortCallsAreRepeatedLongOnesAreNot) {
   calls = 0;
   const Timing slow = measure({[&] { ++calls, work(3000); }}, 0.0, 3)[0];
   EXPECT_EQ(slow.n, 3);
-  EXPECT_EQ(calls, 5);
+  EXPECT_GE(calls, 4);  // one or two to warm up: a busy machine makes the first look slow
+  EXPECT_LE(calls, 5);
 }
 
 TEST(Measure, AColdFirstRunDoesNotCalibrate) {
