@@ -91,7 +91,7 @@ struct Unit {
 };
 
 /// Share of the GEMM units that may spill: compilations that a tuner does for nothing.
-constexpr double kSpillingShare = 0.25;
+constexpr double kSpillingShare = 0.15;
 
 /// Choices that meet every pair of two factors' values, as few as a greedy walk finds.
 std::vector<Unit> covering_units(const Nvrtc& compiler) {
@@ -176,7 +176,7 @@ TEST(TemplatesThroughNvrtc, CompileCleanlyEverywhere) {
     if (spills && (gemm || units[i].family == cuda::Family::kReference)) continue;
     EXPECT_EQ(complaints[i], "") << units[i].what;
   }
-  EXPECT_LT(spilling, kSpillingShare * gemms) << "GEMM units that spill";
+  EXPECT_LE(spilling, kSpillingShare * gemms) << "of " << gemms << " GEMM units spill";
 }
 
 }  // namespace
