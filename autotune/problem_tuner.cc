@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "autotune/candidate.h"
 #include "compiler/spec_text.h"
 #include "runtime/thread_pool.h"
 
@@ -25,40 +26,6 @@ constexpr double kThrottlePause = 0.5;
 constexpr int kThrottleAttempts = 3;
 
 constexpr int kCandidates = 12, kCandidatesBuiltAhead = 24;
-
-/// The integers of a configuration, as Search compares them; the first `categories` are names
-/// without an order.
-struct Features {
-  std::vector<int> values;
-  int categories;
-};
-Features features(const KernelConfig& config) {
-  if (config.target == TargetKind::kCuda) {
-    const CudaConfig& c = config.cuda;
-    // Of each tile and number of warps there is one shape of warps: their number is what varies.
-    return {{static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
-             c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split},
-            3};
-  }
-  const CpuConfig& c = config.cpu;
-  return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.mr, c.nv, c.kc, c.rows, c.kb,
-           c.unroll},
-          2};
-}
-
-/// Images on which a configuration is verified. The batch is no constant of a CUDA kernel: the
-/// image that runs on a few images is the one that runs on many, and a full batch of large images
-/// would take seconds a candidate. A few images must still give several full tiles and a tail: an
-/// odd number, so that a tile divides the pixels only if it always does.
-std::int64_t verified_images(const ConvSpec& spec, const KernelConfig& config) {
-  if (spec.open_batch() || config.target != TargetKind::kCuda) return spec.n;
-  constexpr std::int64_t kLargestTile = 256;
-  const std::int64_t pixels = spec.p * spec.q;
-  const std::int64_t images = config.cuda.order == cuda::PixelOrder::kBatch
-                                  ? 2 * config.cuda.bm + 1
-                                  : (2 * kLargestTile + 1 + pixels - 1) / pixels | 1;
-  return std::min(spec.n, images);
-}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "autotune/candidate.h"
 #include "autotune/problem_tensors.h"
 #include "compiler/spec_text.h"
 #include "tests/naive_conv.h"
@@ -453,6 +454,22 @@ TEST_F(TuneTest, AllCandidatesCanBeMeasured) {
   TuningDb other("");
   target_.threads_beside = 2;
   EXPECT_EQ(tune(target_, {spec()}, other, quick(60))[0].measured, 24);
+}
+
+TEST(Candidate, IsVerifiedOnFullTilesAndATailOfFewImages) {
+  const auto images = [](const char* problem, const char* config) {
+    return verified_images(parse_problem(problem).spec, parse_config(config));
+  };
+  const char* const tile = "cuda:mma,bm=128,bn=64,bk=64,wm=2,wn=2,stages=2";
+  EXPECT_EQ(images("mb128ic64ih56oc64kh3ph1", tile), 1);  // 3136 pixels
+  EXPECT_EQ(images("mb128ic64ih7oc64kh3ph1", tile), 11);
+  EXPECT_EQ(images("mb128ic64ih8oc64kh3ph1", tile), 9);  // 576 pixels: 4.5 tiles
+  EXPECT_EQ(images("mb2ic64ih7oc64kh3ph1", tile), 2);    // no more than there are
+  EXPECT_EQ(
+      images("mb512ic64ih2oc64kh3ph1", "cuda:mma,bm=32,bn=64,bk=64,wm=1,wn=2,stages=2,order=batch"),
+      65);
+  EXPECT_EQ(images("mb?ic64ih7oc64kh3ph1", tile), kOpenBatch);
+  EXPECT_EQ(images("mb128ic64ih56oc64kh3ph1", "cpu:direct,nv=1"), 128);
 }
 
 TEST(ProblemTensors, SetsRotatePastTheCache) {

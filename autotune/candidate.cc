@@ -1,0 +1,31 @@
+#include "autotune/candidate.h"
+
+#include <algorithm>
+
+namespace convoke {
+
+Features features(const KernelConfig& config) {
+  if (config.target == TargetKind::kCuda) {
+    const CudaConfig& c = config.cuda;
+    // Of each tile and number of warps there is one shape of warps: their number is what varies.
+    return {{static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
+             c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split},
+            3};
+  }
+  const CpuConfig& c = config.cpu;
+  return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.mr, c.nv, c.kc, c.rows, c.kb,
+           c.unroll},
+          2};
+}
+
+std::int64_t verified_images(const ConvSpec& spec, const KernelConfig& config) {
+  if (spec.open_batch() || config.target != TargetKind::kCuda) return spec.n;
+  constexpr std::int64_t kLargestTile = 256;
+  const std::int64_t pixels = spec.p * spec.q;
+  const std::int64_t images = config.cuda.order == cuda::PixelOrder::kBatch
+                                  ? 2 * config.cuda.bm + 1
+                                  : (2 * kLargestTile + 1 + pixels - 1) / pixels | 1;
+  return std::min(spec.n, images);
+}
+
+}  // namespace convoke
