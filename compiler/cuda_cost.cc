@@ -15,9 +15,10 @@ using cuda::Family;
 // TB/s of its 4.8, and 9..14 TB/s come from L2, whose requests of neighbouring blocks it merges.
 constexpr double kLaunchUs = 0.7, kSecondLaunchUs = 1.0, kClusterLaunchUs = 0.5;
 constexpr double kReadShare = 0.875, kWriteShare = 0.71;  ///< of the memory's bandwidth
-constexpr double kL2Bytes = 38;                           ///< per cycle and multiprocessor
+constexpr double kL2Bytes = 50;                           ///< per cycle and multiprocessor
+constexpr double kL2ScatteredBytes = 36;                  ///< the same, of rows of many images
 constexpr double kSharedBytes = 128;                      ///< the same, from shared memory
-constexpr double kClusterBytes = 24;  ///< the same, from another block's shared memory
+constexpr double kClusterBytes = 10;  ///< the same, from another block's shared memory
 constexpr double kLaneCopies = 16;    ///< copies of single lanes that are issued in a cycle
 // A block's life outside its loop, in cycles: addresses and the first loads; the last stores.
 constexpr double kLoadLatency = 900, kEdgeLatency = kLoadLatency + 500 + 600;
@@ -135,13 +136,18 @@ class GemmModel {
     const double reads = warps * (warp_tile_m(c_) + warp_tile_n(c_)) * k * size *
                          (c_.family == Family::kFma ? 2 : 1);
     const double shared = (tile + reads) / kSharedBytes;
-    const double l2 = tile / kL2Bytes;
+    // In batch order neighbouring rows are images apart, and neighbouring blocks share little.
+    const double l2 = tile / (c_.order == cuda::PixelOrder::kBatch ? kL2ScatteredBytes : kL2Bytes);
     const int copy = cuda::gemm_copy_bytes(c_);
     // Rows that are not aligned go through registers, an element at a time, and then to shared
     // memory.
     const double copies = copy == 0 ? tile / size + tile / 16 : tile / copy;
     const double throughput = blocks * std::max({math, shared, l2, copies / kLaneCopies});
-    const double chain = k * size / 32 * kMmaChain + kSyncCycles;
+    // One warp alone: it waits for its operands and multiplies on one of the four schedulers'
+    // units.
+    const double of_warp = warp_tile_m(c_) * warp_tile_n(c_) * (32 / size);
+    const double chain =
+        k * size / 32 * (kMmaChain + of_warp / (macs_per_cycle(c_, d_) / 4)) + kSyncCycles;
     const double latency = kLoadLatency / std::max(1, c_.stages - 1);
     const double slowest = std::max({throughput, chain, latency});
     return slowest + kUnhidden * (throughput + chain + latency - slowest);

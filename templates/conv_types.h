@@ -14,12 +14,14 @@ enum class Layout : int { kNhwc, kNchw };
 ///  kFma        implicit GEMM on the FMA units (f32), sm_80 and later
 ///  kDirect     a few outputs a thread, no shared memory: every valid spec, sm_75 and later
 ///  kDepthwise  one or few input channels a group: bandwidth-bound, sm_75 and later
-///  kReference  one output a thread in f64, written for the eye: what the others are checked against
+///  kReference  one output a thread in f64, written for the eye: what the others are checked
+///  against
 enum class Family : int { kMma, kFma, kDirect, kDepthwise, kReference };
 
 /// The order of the output pixels along M.
 ///  kImage  q fastest, then p, then n: a tile is a strip of an image
-///  kBatch  n fastest, one output position a tile: all rows of a tile see the same taps, so taps that
+///  kBatch  n fastest, one output position a tile: all rows of a tile see the same taps, so taps
+///  that
 ///          are dead at that position cost nothing (images of a few pixels)
 enum class PixelOrder : int { kImage, kBatch };
 
@@ -30,9 +32,9 @@ enum class SplitBy : int { kWorkspace, kCluster };
 
 struct ConvConfig {
   Family family = Family::kDirect;
-  Type x_type = Type::kF32, y_type = Type::kF32;  ///< the weights have x's type
+  Type x_type = Type::kF32, y_type = Type::kF32;              ///< the weights have x's type
   Layout x_layout = Layout::kNhwc, y_layout = Layout::kNhwc;  ///< the weights follow x_layout
-  long long c = 1, h = 1, w = 1;  ///< all groups
+  long long c = 1, h = 1, w = 1;                              ///< all groups
   long long k = 1, r = 1, s = 1, p = 1, q = 1;
   long long groups = 1;
   long long stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;

@@ -1,4 +1,5 @@
-// The GEMM families (kMma, kFma): how M, N and K of the implicit GEMM are cut and what a block needs.
+// The GEMM families (kMma, kFma): how M, N and K of the implicit GEMM are cut and what a block
+// needs.
 //  M  output pixels: m = (n * P + p) * Q + q, or the images at one output position (kBatch)
 //  N  filters of a group
 //  K  live taps by channels of a group: channels fastest in nhwc, taps fastest in nchw (as the
@@ -13,8 +14,8 @@
 namespace convoke::cuda {
 
 constexpr int kChunkBytes = 16;  ///< what ldmatrix and the widest cp.async move at once
-constexpr int kStagingPad = 8;   ///< floats after each staged row, so that rows start in other banks
-constexpr int kStripRows = 16;   ///< rows of a warp's tile that are staged for the store at a time
+constexpr int kStagingPad = 8;  ///< floats after each staged row, so that rows start in other banks
+constexpr int kStripRows = 16;  ///< rows of a warp's tile that are staged for the store at a time
 
 constexpr int kMaxGemmTaps = 1024;  ///< of a filter's axis; also bounds constexpr loops over taps
 
@@ -42,8 +43,8 @@ constexpr int gemm_row_copies(const ConvConfig& c) {
 }
 /// The most rows of a tile of `rows` that one thread loads.
 constexpr int gemm_thread_rows(const ConvConfig& c, int rows) {
-  return static_cast<int>(ceil_div(static_cast<long long>(rows) * gemm_row_copies(c),
-                                   gemm_threads(c)));
+  return static_cast<int>(
+      ceil_div(static_cast<long long>(rows) * gemm_row_copies(c), gemm_threads(c)));
 }
 
 /// Taps between the first and the last that meet valid input somewhere. (A tap between them may
@@ -90,7 +91,7 @@ constexpr long long tile_bytes(const ConvConfig& c) {
 constexpr long long staging_bytes(const ConvConfig& c) {
   const long long row = (warp_tile_n(c) + kStagingPad) * 4;
   return c.split_k > 1 && c.split_by == SplitBy::kCluster
-             ? row * c.warps_n * c.block_m              // the whole tile, for the other blocks
+             ? row * c.warps_n * c.block_m                // the whole tile, for the other blocks
              : row * c.warps_n * c.warps_m * kStripRows;  // a strip of each warp
 }
 /// Positions of the reduction whose offsets a register-staged loader keeps in shared memory, after
@@ -115,8 +116,8 @@ constexpr long long gemm_tiles_m(const ConvConfig& c, long long n) {
 constexpr long long gemm_tiles_n(const ConvConfig& c) {
   return ceil_div(k_per_group(c), c.block_n);
 }
-/// Blocks in x: splits fastest (a cluster is consecutive blocks), then tiles of filters (which share
-/// their pixels in L2), groups, tiles of pixels.
+/// Blocks in x: splits fastest (a cluster is consecutive blocks), then tiles of filters (which
+/// share their pixels in L2), groups, tiles of pixels.
 constexpr long long gemm_blocks(const ConvConfig& c, long long n) {
   return gemm_tiles_m(c, n) * c.groups * gemm_tiles_n(c) * c.split_k;
 }
@@ -131,9 +132,8 @@ constexpr int store_width(const ConvConfig& c) {
 
 /// f32 partial sums of a split over the workspace: [split][pixel][filter].
 constexpr long long gemm_workspace_bytes(const ConvConfig& c, long long n) {
-  return c.split_k > 1 && c.split_by == SplitBy::kWorkspace
-             ? c.split_k * n * c.p * c.q * c.k * 4
-             : 0;
+  return c.split_k > 1 && c.split_by == SplitBy::kWorkspace ? c.split_k * n * c.p * c.q * c.k * 4
+                                                            : 0;
 }
 /// Filters that one thread of the reduction adds up: 16 bytes of partial sums where k allows it.
 constexpr int reduce_width(const ConvConfig& c) {
@@ -166,7 +166,8 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
   if (gemm_copy_bytes(c) == 0 && c.stages > 3)
     return "stages must be 2 or 3 where elements go through registers: they are one tile ahead";
   if (gemm_threads(c) % gemm_row_copies(c) != 0)
-    return "the threads must be a multiple of the copies in a tile's row: more warps or a smaller bk";
+    return "the threads must be a multiple of the copies in a tile's row: more warps or a smaller "
+           "bk";
   if (gemm_thread_rows(c, c.block_m) > 16 || gemm_thread_rows(c, c.block_n) > 16)
     return "a thread would load more than 16 rows of a tile: more warps or a smaller bk or tile";
   if (c.split_k < 1 || c.split_k > 64) return "split must be 1 to 64";

@@ -50,7 +50,8 @@ struct Gemm {
   /// A tile's rows lie in so many images at most; all offsets count from the first of them.
   static constexpr long long kImages = kBatch ? kCfg.block_m : (kCfg.block_m - 2) / kPixels + 2;
   using ImageOffset = typename ByteOffsetType<(kImages * kImage * kSize > 0xffffffffLL)>::Type;
-  using WeightOffset = typename ByteOffsetType<(kCfg.block_n * kFilter * kSize > 0xffffffffLL)>::Type;
+  using WeightOffset =
+      typename ByteOffsetType<(kCfg.block_n * kFilter * kSize > 0xffffffffLL)>::Type;
 };
 
 /// The block's dynamic shared memory: the ring of stages, then the staged sums.
@@ -125,7 +126,8 @@ struct PixelTaps<kCfg, false> {
             at.s * static_cast<int>(kCfg.dilation_w)};
   }
   __device__ __forceinline__ bool has(const Need& at) const {
-    const long long row = static_cast<long long>(h) + at.h, column = static_cast<long long>(w) + at.w;
+    const long long row = static_cast<long long>(h) + at.h,
+                    column = static_cast<long long>(w) + at.w;
     return at.h >= 0 && row >= 0 && row < kCfg.h && column >= 0 && column < kCfg.w;
   }
 };
@@ -134,10 +136,10 @@ struct PixelTaps<kCfg, false> {
 template <ConvConfig kCfg>
 struct PixelTile {
   using G = Gemm<kCfg>;
-  long long first_image;  ///< offsets in x count from its start
-  long long first_pixel;  ///< kImage: m of the first row; kBatch: output position
-  int rows;               ///< valid rows of the tile
-  int in_image;           ///< kImage: pixel of the first row within its image
+  long long first_image;               ///< offsets in x count from its start
+  long long first_pixel;               ///< kImage: m of the first row; kBatch: output position
+  int rows;                            ///< valid rows of the tile
+  int in_image;                        ///< kImage: pixel of the first row within its image
   int r_begin, r_end, s_begin, s_end;  ///< kBatch: valid taps here, within the spans
 
   __device__ __forceinline__ PixelTile(long long tile, long long n) {
@@ -171,7 +173,7 @@ struct PixelTile {
   /// Byte offset of tap (0, 0) of the spans, channel 0 of the group, at a row of the tile; it wraps
   /// where that lies in the padding, and comes back with a valid tap.
   __device__ __forceinline__ typename G::ImageOffset row_offset(int row, int group,
-                                                                 PixelTaps<kCfg>& taps) const {
+                                                                PixelTaps<kCfg>& taps) const {
     using Offset = typename G::ImageOffset;
     int image = row, pixel = static_cast<int>(first_pixel);
     if constexpr (!G::kBatch) {

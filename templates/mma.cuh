@@ -1,8 +1,8 @@
 // Implicit GEMM on the tensor cores (mma.sync): f16, bf16 and tf32, sums in f32, sm_80 and later.
 #pragma once
 
-#include "templates/mma_tile.cuh"
 #include "templates/gemm.cuh"
+#include "templates/mma_tile.cuh"
 
 namespace convoke::cuda {
 

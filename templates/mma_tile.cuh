@@ -19,8 +19,8 @@ class MmaTile {
 
   __device__ __forceinline__ MmaTile(int warp_m, int warp_n) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
-    // A: lanes 0..15 name the rows of a step's first chunk, 16..31 those of its second. B: 8 rows of
-    // the first chunk, the same of the second, then the next 8 rows.
+    // A: lanes 0..15 name the rows of a step's first chunk, 16..31 those of its second. B: 8 rows
+    // of the first chunk, the same of the second, then the next 8 rows.
     const int row_a = warp_m * kWarpM + lane % 16;
     const int row_b = warp_n * kWarpN + (kWarpN == 8 ? 0 : lane / 16 * 8) + lane % 8;
     a_ = ptx::shared_address(shared_memory()) + static_cast<unsigned>(row_a * G::kRowBytes);

@@ -1,7 +1,7 @@
-// Padding enters a tile as zeros, and zero times an infinite or NaN weight is NaN where nothing should
-// have been added. Such a sum is NaN whatever else is in it, so sums that are not NaN are right, and
-// those that are and whose pixel has padding are computed again, tap by tap. Costs a comparison per
-// output where the weights are finite.
+// Padding enters a tile as zeros, and zero times an infinite or NaN weight is NaN where nothing
+// should have been added. Such a sum is NaN whatever else is in it, so sums that are not NaN are
+// right, and those that are and whose pixel has padding are computed again, tap by tap. Costs a
+// comparison per output where the weights are finite.
 #pragma once
 
 #include "templates/epilogue.cuh"

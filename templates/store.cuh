@@ -22,8 +22,8 @@ __device__ __forceinline__ long long y_index(long long pixel, int filter) {
   return (image * kCfg.k + filter) * kImagePixels + (pixel - image * kImagePixels);
 }
 
-/// Epilogue and store of `kCount` neighbouring filters of one pixel. More than one: they are aligned
-/// to their size in y, which is nhwc.
+/// Epilogue and store of `kCount` neighbouring filters of one pixel. More than one: they are
+/// aligned to their size in y, which is nhwc.
 template <ConvConfig kCfg, typename Epilogue, int kCount>
 __device__ __forceinline__ void finish_and_store(const ConvArgs& args, float (&sums)[kCount],
                                                  long long pixel, int filter) {
@@ -72,8 +72,8 @@ __device__ __forceinline__ float* partial_sum(const ConvArgs& args, int split, l
          (split * (args.n * (kCfg.p * kCfg.q)) + pixel) * kCfg.k + filter;
 }
 
-/// If any thread of the block saw a NaN: computes the outputs of rows [begin, end) of the tile whose
-/// pixels have padding once more. All threads of the block take part.
+/// If any thread of the block saw a NaN: computes the outputs of rows [begin, end) of the tile
+/// whose pixels have padding once more. All threads of the block take part.
 template <ConvConfig kCfg, typename Epilogue>
 __device__ __forceinline__ void repair_rows(const ConvArgs& args, const BlockWork<kCfg>& work,
                                             bool saw_nan, int begin, int end) {
@@ -148,10 +148,10 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
   __syncthreads();  // the ring is read no more
 #pragma unroll
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip)
-    tile.stage(strip,
-               staged + (warp_m * warp_tile_m(kCfg) + strip * kStripRows) * kPitch +
-                   warp_n * kWarpPitch,
-               kPitch);
+    tile.stage(
+        strip,
+        staged + (warp_m * warp_tile_m(kCfg) + strip * kStripRows) * kPitch + warp_n * kWarpPitch,
+        kPitch);
   ptx::cluster_sync();
   constexpr int kRows = static_cast<int>(ceil_div(kCfg.block_m, kCfg.split_k));
   constexpr int kColumns = kCfg.warps_n * Lanes::kColumns;
@@ -162,8 +162,9 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
     const int column = (Lanes::kNhwc ? i % kColumns : i / kRows) * Lanes::kCount;
     const int filter = work.filter + column;
     if (row >= work.pixels.rows || filter >= G::kK) continue;
-    const unsigned address = ptx::shared_address(
-        staged + row * kPitch + column / warp_tile_n(kCfg) * kWarpPitch + column % warp_tile_n(kCfg));
+    const unsigned address =
+        ptx::shared_address(staged + row * kPitch + column / warp_tile_n(kCfg) * kWarpPitch +
+                            column % warp_tile_n(kCfg));
     float sums[Lanes::kCount];
 #pragma unroll
     for (int j = 0; j < Lanes::kCount; ++j) sums[j] = 0;
@@ -212,8 +213,7 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
   if constexpr (gemm_pads(kCfg)) {
     if (any_nan(sums) && has_padding<kCfg>(pixel)) {
 #pragma unroll
-      for (int j = 0; j < kWidth; ++j)
-        sums[j] = sum_of_valid_taps<kCfg>(args, pixel, filter + j);
+      for (int j = 0; j < kWidth; ++j) sums[j] = sum_of_valid_taps<kCfg>(args, pixel, filter + j);
     }
   }
   finish_and_store<kCfg, Epilogue>(args, sums, pixel, filter);

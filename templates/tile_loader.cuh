@@ -1,8 +1,8 @@
 // How tiles of A and B come into shared memory. AsyncLoader: cp.async of 16, 8 or 4 bytes, many
 // stages ahead. GatherLoader: elements through registers, for rows that are not aligned (odd
 // channels of two bytes) or not contiguous (nchw): fetched before a tile is multiplied, stored
-// after. In both a thread loads the same columns of every tile, so that it decodes a position of the
-// reduction once for all of its rows.
+// after. In both a thread loads the same columns of every tile, so that it decodes a position of
+// the reduction once for all of its rows.
 #pragma once
 
 #include "templates/im2col.cuh"
@@ -16,8 +16,8 @@ template <ConvConfig kCfg>
 struct BlockWork {
   PixelTile<kCfg> pixels;
   int group;
-  int filter;              ///< first of the tile, within the group
-  int k_begin, k_end;      ///< its part of the reduction, in tiles of block_k
+  int filter;          ///< first of the tile, within the group
+  int k_begin, k_end;  ///< its part of the reduction, in tiles of block_k
 };
 
 /// Where the 16-byte chunk `chunk` of a tile's row lies.
@@ -33,7 +33,8 @@ class AsyncLoader {
   using G = Gemm<kCfg>;
 
   __device__ __forceinline__ AsyncLoader(const ConvArgs& args, const BlockWork<kCfg>& work)
-      : ring_(ptx::shared_address(shared_memory())), column_(static_cast<int>(threadIdx.x) % kCopies),
+      : ring_(ptx::shared_address(shared_memory())),
+        column_(static_cast<int>(threadIdx.x) % kCopies),
         row_(static_cast<int>(threadIdx.x) / kCopies) {
     x_ = static_cast<const char*>(args.x) + work.pixels.first_image * (G::kImage * G::kSize);
 #pragma unroll
@@ -131,8 +132,8 @@ class AsyncLoader {
   typename G::ImageOffset offset_[kRowsA];
   PixelTaps<kCfg> taps_[kRowsA];
   int filters_;
-  Position at_;  // of the next tile
-  int tap_ = 0;  // kImage
+  Position at_;                              // of the next tile
+  int tap_ = 0;                              // kImage
   int s_begin_ = 0, s_end_ = 0, r_end_ = 0;  // kBatch
 
   // The tile that is being copied.
@@ -194,7 +195,8 @@ class GatherLoader {
 #pragma unroll
     for (int i = 0; i < kChunksA; ++i) {
       const Place at = place(i, kCfg.block_m);
-      if (kWholeA || at.row < kCfg.block_m) store_chunk(a + chunk_offset<kCfg>(at.row, at.chunk), a_[i]);
+      if (kWholeA || at.row < kCfg.block_m)
+        store_chunk(a + chunk_offset<kCfg>(at.row, at.chunk), a_[i]);
     }
 #pragma unroll
     for (int i = 0; i < kChunksB; ++i) {
@@ -212,8 +214,8 @@ class GatherLoader {
   // Whether every thread's every chunk is one of the tile.
   static constexpr bool kWholeA = kCfg.block_m * kChunks % G::kThreads == 0;
   static constexpr bool kWholeB = kCfg.block_n * kChunks % G::kThreads == 0;
-  // nchw: neighbouring lanes are neighbouring pixels. A thread whose chunks all lie in one row keeps
-  // one offset.
+  // nchw: neighbouring lanes are neighbouring pixels. A thread whose chunks all lie in one row
+  // keeps one offset.
   static constexpr bool kOneRow = !G::kNhwc && G::kThreads % kCfg.block_m == 0;
   static constexpr int kRowReuse = kOneRow ? kChunksA : 1;
   static constexpr int kOffsets = kOneRow ? 1 : kChunksA;
@@ -257,8 +259,7 @@ class GatherLoader {
     }
   }
   template <typename Fetch>
-  static __device__ __forceinline__ Vector pack(const Slot (&at)[kElements],
-                                                const Fetch& fetch) {
+  static __device__ __forceinline__ Vector pack(const Slot (&at)[kElements], const Fetch& fetch) {
     Vector v;
 #pragma unroll
     for (int word = 0; word < 4; ++word) {

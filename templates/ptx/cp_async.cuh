@@ -24,7 +24,9 @@ __device__ __forceinline__ void cp_async(unsigned to, const void* from, bool val
   }
 }
 /// Ends a group of copies.
-__device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ __forceinline__ void cp_async_commit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
 /// Waits until at most kPending of this thread's youngest groups are under way.
 template <int kPending>
 __device__ __forceinline__ void cp_async_wait() {

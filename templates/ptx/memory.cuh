@@ -1,5 +1,5 @@
-// Wide stores, and a pointer that the compiler takes as it is. The stores are spelled out: an assignment through a vector type's pointer came out
-// of NVRTC 13.0 as four stores of a word each.
+// Wide stores, and a pointer that the compiler takes as it is. The stores are spelled out: an
+// assignment through a vector type's pointer came out of NVRTC 13.0 as four stores of a word each.
 #pragma once
 
 namespace convoke::cuda::ptx {

@@ -1,7 +1,7 @@
-// Warp-wide matrix multiply-accumulate and the loads that feed it, sm_80 and later. One step reads 32
-// bytes of the reduction: 16 elements of two bytes or 8 of four. Fragment layouts: PTX ISA, "Matrix
-// fragments for mma.m16n8k16" and ".m16n8k8"; the 8x8 matrices of 16-byte rows that ldmatrix moves
-// fit both, since a lane's four bytes are two f16 or one tf32.
+// Warp-wide matrix multiply-accumulate and the loads that feed it, sm_80 and later. One step reads
+// 32 bytes of the reduction: 16 elements of two bytes or 8 of four. Fragment layouts: PTX ISA,
+// "Matrix fragments for mma.m16n8k16" and ".m16n8k8"; the 8x8 matrices of 16-byte rows that
+// ldmatrix moves fit both, since a lane's four bytes are two f16 or one tf32.
 #pragma once
 
 #include "templates/conv_types.h"
