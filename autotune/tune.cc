@@ -32,16 +32,6 @@ bool fits(Target& target, const ConvSpec& spec, const KernelConfig& config,
          target.workspace_bytes(spec, config, WeightForm::kPacked) <= options.workspace_limit;
 }
 
-/// A verified sample's configuration, if this build can still run it.
-std::optional<KernelConfig> usable(Target& target, const ConvSpec& spec, const std::string& text) {
-  try {
-    const KernelConfig config = parse_config(text);
-    if (target.why_illegal(spec, config).empty()) return config;
-  } catch (const Error&) {  // written by another version
-  }
-  return std::nullopt;
-}
-
 /// The answer that needs no measurement.
 std::optional<TuneResult> from_database(Target& target, const ConvSpec& spec, const TuningDb& db,
                                         const TuneOptions& options) {
@@ -49,7 +39,7 @@ std::optional<TuneResult> from_database(Target& target, const ConvSpec& spec, co
   const auto best = db.best(target.info(), print_spec(spec));
   // Measured while the clocks were held down: plans use it, but it is worth another look.
   if (!best || !best->throttle.empty()) return std::nullopt;
-  const auto config = usable(target, spec, best->config);
+  const auto config = usable_config(target, spec, best->config);
   if (!config || !fits(target, spec, *config, options)) return std::nullopt;
   if (options.config && !(*config == *options.config)) return std::nullopt;
   TuneResult result;
@@ -136,9 +126,21 @@ Timing timing_of(const Sample& s) {
   return {s.median_us, s.spread_us, s.n, s.warm_us, s.clock_mhz, s.throttle};
 }
 
+std::optional<KernelConfig> usable_config(const Target& target, const ConvSpec& spec,
+                                          const std::string& text) {
+  try {
+    const KernelConfig config = parse_config(text);
+    if (target.why_illegal(spec, config).empty()) return config;
+  } catch (const Error&) {  // written by another version
+  }
+  return std::nullopt;
+}
+
 KernelConfig choose_config(Target& target, const ConvSpec& spec, const TuningDb& db) {
   if (const auto best = db.best(target.info(), print_spec(spec)))
-    if (const auto config = usable(target, spec, best->config)) return *config;
+    if (const auto config = usable_config(target, spec, best->config);
+        config && target.obtainable(spec, *config))
+      return *config;
   return target.default_config(spec);
 }
 

@@ -57,8 +57,12 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
 /// What a sample says about times.
 Timing timing_of(const Sample& sample);
 
-/// The winner of the database if it is still legal, else the default. The one way that plans
-/// choose.
+/// A sample's configuration, if this build can still run it.
+std::optional<KernelConfig> usable_config(const Target& target, const ConvSpec& spec,
+                                          const std::string& text);
+
+/// The winner of the database if it is still legal and can be had without a compiler that is
+/// missing, else the default. The one way that plans choose.
 KernelConfig choose_config(Target& target, const ConvSpec& spec, const TuningDb& db);
 
 }  // namespace convoke

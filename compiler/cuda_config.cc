@@ -149,7 +149,10 @@ std::string why_illegal_cuda(const ConvSpec& spec, const CudaConfig& config,
                              const CudaDevice& device) {
   if (std::string why = why_unsupported_cuda(spec, device); !why.empty()) return why;
   if (std::string why = why_unused(config); !why.empty()) return why;
-  const char* why = why_template_refuses(make_conv_config(spec, config), device);
+  const cuda::ConvConfig conv = make_conv_config(spec, config);
+  const char* why = why_template_refuses(conv, device);
+  if (why == nullptr && !spec.open_batch() && !grid_holds(conv, spec.n))
+    why = "a batch of that many images needs more than 2^31 - 1 blocks: larger tiles or direct";
   return why == nullptr ? "" : fmt::format("{}: {}", print_cuda_config(config), why);
 }
 

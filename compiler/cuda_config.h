@@ -9,6 +9,7 @@
 #include "compiler/cuda_device.h"
 #include "compiler/kernel_config.h"
 #include "convoke/conv_spec.h"
+#include "templates/conv_config.h"
 
 namespace convoke {
 
@@ -18,6 +19,13 @@ const char* to_string(cuda::Family);  ///< "mma", "fma", "direct", "depthwise", 
 std::string print_cuda_config(const CudaConfig&);
 /// Of the text after "cuda:". @throws Error kUsage
 CudaConfig parse_cuda_config(std::string_view text);
+
+/// Whether one grid holds the blocks of a launch of n images. The GEMM families have a tile a
+/// block; the others walk over what a grid does not hold. (A reduction that no grid holds would
+/// need 4 TiB of workspace.)
+constexpr bool grid_holds(const cuda::ConvConfig& config, std::int64_t n) {
+  return !cuda::is_gemm(config.family) || cuda::gemm_blocks(config, n) <= cuda::kMaxBlocks;
+}
 
 /// Hands every plausible configuration of the GEMM families to `add`, which drops illegal ones.
 void enumerate_cuda_gemm(const ConvSpec& spec, const CudaDevice& device,

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -33,7 +34,9 @@ void record_config(const std::string& folder, const ConvSpec& spec, const std::s
                    const KernelConfig& config) {
   const std::string problem = open_batch_text(spec);
   const std::string path = record_path(folder, problem, arch);
-  const std::string temporary = fmt::format("{}.{}", path, getpid());
+  // One a call: a list may name a problem twice, and threads build it side by side.
+  static std::atomic<unsigned> calls{0};
+  const std::string temporary = fmt::format("{}.{}.{}", path, getpid(), calls++);
   bool written = make_directories(folder + "/configs");
   if (written) {
     std::ofstream file(temporary, std::ios::trunc);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "compiler/cuda_config.h"
 #include "runtime/cuda_compiler.h"
 
 namespace convoke {
@@ -80,6 +81,11 @@ void CudaKernel::prepack(const void*, void*, void*) const {
 }
 
 void CudaKernel::launch(const LaunchArgs& args, WeightForm) const {
+  if (!grid_holds(config_, args.batch)) [[unlikely]]
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("{}: {} images need more than {} blocks, the most of a launch: use a "
+                            "smaller batch, larger tiles or the direct family",
+                            what_, args.batch, cuda::kMaxBlocks));
   const CudaContext& context = module_->context();
   const CurrentContext current(context);
   cuda::ConvArgs kernel_args{};

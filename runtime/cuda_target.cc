@@ -57,6 +57,7 @@ class CudaTarget final : public Target {
                                      const CompiledKernel& compiled) const override;
   std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
                                     CacheSource* source) override;
+  bool obtainable(const ConvSpec& spec, const KernelConfig& config) override;
   KernelCache& cache() override { return kernels_.cache(); }
   void* allocate(std::size_t bytes) override;
   void deallocate(void* pointer) override;
@@ -229,6 +230,16 @@ std::shared_ptr<const Kernel> CudaTarget::get(const ConvSpec& spec, const Kernel
   require_legal(spec, config);
   gpu_to("load kernels on");
   return get_work(make_cuda_work(spec, config), source);
+}
+
+bool CudaTarget::obtainable(const ConvSpec& spec, const KernelConfig& config) {
+  if (builder_.has_compiler()) return true;
+  const CudaWork work = make_cuda_work(spec, config);
+  std::vector<std::string> keys = builder_.ahead_of_time_keys(work);
+  keys.push_back(builder_.key(work));
+  return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
+    return kernels_.cache().find(key).has_value();
+  });
 }
 
 void* CudaTarget::allocate(std::size_t bytes) {

@@ -39,11 +39,13 @@ std::shared_ptr<const Kernel> KernelStore::load_or_compile(const Request& reques
     return request.load(compiled);
   } catch (const Error& error) {
     spdlog::warn("cached kernel {} does not load ({}): compiling it again", key, error.what());
-    cache_.discard(key);
     source = CacheSource::kCompiled;
     const CompiledKernel again = request.compile();
+    std::shared_ptr<const Kernel> kernel = request.load(again);
+    // Only now is the entry to blame, and not a device that is full or lost.
+    cache_.discard(key);
     cache_.store(key, again);
-    return request.load(again);
+    return kernel;
   }
 }
 

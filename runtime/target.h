@@ -115,6 +115,9 @@ class Target {
   virtual std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
                                             CacheSource* source = nullptr) = 0;
 
+  /// Whether get() needs no compiler that is missing: it finds the kernel, or can build it.
+  virtual bool obtainable(const ConvSpec&, const KernelConfig&) { return true; }
+
   virtual KernelCache& cache() = 0;
 
   /// Device memory for tuner and verifier (plain host memory on the CPU), 64-byte aligned at least.

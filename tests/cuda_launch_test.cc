@@ -241,6 +241,34 @@ TEST_F(CudaLaunchTest, AFailureWhileCapturingPassesThrough) {
   EXPECT_EQ(fake->streams, streams);
 }
 
+TEST_F(CudaLaunchTest, MoreBlocksThanAGridHoldsAreRefused) {
+  // One tile of 64 pixels and one of filters for each image of 8 x 8.
+  const std::int64_t most = cuda::kMaxBlocks;
+  spec.n = most;
+  const auto t = target();
+  EXPECT_EQ(t->why_illegal(spec, mma), "");
+  spec.n = most + 1;
+  EXPECT_HAS(t->why_illegal(spec, mma), "blocks");
+  spec.n = most / 4;
+  EXPECT_EQ(t->why_illegal(spec, split), "") << "four blocks a tile";
+  spec.n = most / 4 + 1;
+  EXPECT_HAS(t->why_illegal(spec, split), "blocks");
+  EXPECT_EQ(t->why_illegal(spec, t->default_config(spec)), "");
+  spec.n = kOpenBatch;
+  EXPECT_EQ(t->why_illegal(spec, mma), "");
+  const auto kernel = t->get(spec, mma);
+  const Buffers b(t, spec, 64);
+  LaunchArgs args = b.args();
+  args.batch = most + 1;
+  EXPECT_HAS(what_of([&] { kernel->launch(args, WeightForm::kPlain); }, ErrorCode::kUnsupported),
+             "2147483648 images need more than 2147483647 blocks");
+  EXPECT_TRUE(fake->launches.empty());
+  args.batch = most;
+  kernel->launch(args, WeightForm::kPlain);
+  ASSERT_EQ(fake->launches.size(), 1u);
+  EXPECT_EQ(fake->launches[0].config.grid_x, 2147483647u);
+}
+
 TEST_F(CudaLaunchTest, ALaunchThatFailsSaysWhat) {
   const auto t = target();
   const auto kernel = t->get(spec, mma);

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "compiler/emit_cuda.h"
+#include "runtime/cuda_aot.h"
 #include "runtime/cuda_compiler.h"
 #include "tests/fake_gpu_fixture.h"
 
@@ -249,6 +250,9 @@ TEST_F(CudaTargetTest, AFolderBuiltAheadOfTimeNeedsNoCompiler) {
   CacheSource source{};
   EXPECT_NE(t->get(open, t->default_config(open), &source), nullptr);
   EXPECT_EQ(source, CacheSource::kDisk);
+  EXPECT_TRUE(t->obtainable(spec, split));
+  EXPECT_FALSE(t->obtainable(spec, mma));
+  EXPECT_TRUE(target()->obtainable(spec, mma)) << "by its compiler";
   EXPECT_EQ(what_of([&] { t->get(spec, mma); }), "no NVRTC") << "not in the folder";
   // With a compiler, the folder still saves the work.
   p.nvrtc = [this]() -> const Nvrtc& { return *compiler; };
@@ -273,6 +277,18 @@ TEST_F(CudaTargetTest, AFolderServesNewerGpusThroughPtx) {
   older.system_cache_dir = folder;
   older.nvrtc = p.nvrtc;
   EXPECT_EQ(what_of([&] { make_cuda_target(older)->get(spec, mma); }), "no NVRTC");
+}
+
+TEST_F(CudaTargetTest, ThreadsMayBuildOneProblemIntoAFolder) {
+  const std::string folder = (root / "ahead").string();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int k = 0; k < 100; ++k) EXPECT_NO_THROW(record_config(folder, spec, "sm_90a", mma));
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(recorded_config(folder, spec, "sm_90a"), mma);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder + "/configs"), {}), 1) << "no leftovers";
 }
 
 TEST_F(CudaTargetTest, AFolderThatCannotBeWrittenIsNamed) {

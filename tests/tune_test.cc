@@ -59,6 +59,7 @@ struct FakeTarget final : Target {
   std::map<int, Behaviour> behaviours;  ///< by mr
   std::function<double(int mr)> predicted = [](int mr) { return 100.0 + mr; };
   std::int64_t unsupported_k = -1;  ///< a spec with this K cannot run
+  int missing_mr = -1;              ///< a configuration without a compiler and in no cache
   int compiles = 0;
   std::function<void(int mr)> on_get = [](int) {};
   std::map<std::string, std::shared_ptr<const Kernel>> kernels;
@@ -124,6 +125,9 @@ struct FakeTarget final : Target {
       kernel = std::make_shared<FakeKernel>(spec, behaviour);
     }
     return kernel;
+  }
+  bool obtainable(const ConvSpec&, const KernelConfig& c) override {
+    return c.cpu.mr != missing_mr;
   }
   KernelCache& cache() override { return no_cache; }
   int build_threads() const override { return threads_beside; }
@@ -235,6 +239,13 @@ TEST_F(TuneTest, AWinnerThatIsNoLongerLegalIsNotChosen) {
   Sample s = db_.all()[0];
   s.config = "quantum:mr=1", s.median_us = 0.5, s.n = 5, s.verified = true;
   db_.add({s});
+  EXPECT_EQ(choose_config(target_, spec(), db_), target_.default_config(spec()));
+}
+
+TEST_F(TuneTest, AWinnerThatCannotBeHadIsNotChosen) {
+  const TuneResult first = tune(target_, {spec()}, db_, quick())[0];
+  ASSERT_NE(*first.winner, target_.default_config(spec()));
+  target_.missing_mr = first.winner->cpu.mr;
   EXPECT_EQ(choose_config(target_, spec(), db_), target_.default_config(spec()));
 }
 

@@ -13,6 +13,7 @@
 #include "autotune/cli/interrupt.h"
 #include "autotune/cli/json.h"
 #include "autotune/cli/terminal.h"
+#include "autotune/tune.h"
 #include "runtime/cuda_context.h"
 #include "runtime/thread_pool.h"
 
@@ -53,15 +54,17 @@ std::optional<KernelConfig> tuned_for_arch(const Target& target, const std::stri
                                            const std::vector<Sample>& samples) {
   const std::string text = print_spec(spec);
   const Sample* best = nullptr;
+  std::optional<KernelConfig> config;
   for (const Sample& sample : samples) {
     const bool fits = sample.verified && sample.n > 0 && sample.problem == text &&
                       sample.emitter == target.info().emitter &&
                       sample.device.find(arch) != std::string::npos;
-    if (fits && (best == nullptr || sample.median_us < best->median_us)) best = &sample;
+    if (!fits || (best != nullptr && sample.median_us >= best->median_us)) continue;
+    if (const auto usable = usable_config(target, spec, sample.config)) {
+      best = &sample;
+      config = usable;
+    }
   }
-  if (best == nullptr) return std::nullopt;
-  const KernelConfig config = parse_config(best->config);
-  if (!target.why_illegal(spec, config).empty()) return std::nullopt;
   return config;
 }
 

@@ -1,4 +1,3 @@
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,62 +14,19 @@
 #include "runtime/cuda_compiler.h"
 #include "runtime/cuda_context.h"
 #include "runtime/env.h"
+#include "runtime/nvml.h"
 #include "runtime/target.h"
 
 namespace convoke::cli {
 namespace {
 
-/// NVML, which comes with the driver and tells how fast the GPUs run now. Its GPUs are all of the
-/// machine, in an order that CUDA_VISIBLE_DEVICES does not change.
-class Nvml {
- public:
-  Nvml() : library_(dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)) {
-    if (library_ == nullptr) return;
-    int (*init)() = nullptr;
-    usable_ = find(init, "nvmlInit_v2") && find(count_, "nvmlDeviceGetCount_v2") &&
-              find(device_, "nvmlDeviceGetHandleByIndex_v2") &&
-              find(clock_, "nvmlDeviceGetClockInfo") &&
-              find(temperature_, "nvmlDeviceGetTemperature") && init() == kSuccess;
-  }
-  ~Nvml() {
-    if (library_ != nullptr) dlclose(library_);
-  }
-  Nvml(const Nvml&) = delete;
-  Nvml& operator=(const Nvml&) = delete;
-  bool usable() const { return usable_; }
-
-  /// "SM 1980 MHz, memory 3201 MHz, 41 C" of each GPU.
-  std::vector<std::string> now() const {
-    std::vector<std::string> texts;
-    unsigned count = 0;
-    if (count_(&count) != kSuccess) return texts;
-    for (unsigned i = 0; i < count; ++i) {
-      void* device = nullptr;
-      unsigned sm = 0, memory = 0, degrees = 0;
-      const bool told = device_(i, &device) == kSuccess &&
-                        clock_(device, kSmClock, &sm) == kSuccess &&
-                        clock_(device, kMemoryClock, &memory) == kSuccess &&
-                        temperature_(device, kGpuSensor, &degrees) == kSuccess;
-      texts.push_back(told ? fmt::format("SM {} MHz, memory {} MHz, {} C", sm, memory, degrees)
-                           : "not told");
-    }
-    return texts;
-  }
-
- private:
-  static constexpr int kSuccess = 0, kSmClock = 1, kMemoryClock = 2, kGpuSensor = 0;
-  template <typename Function>
-  bool find(Function& function, const char* name) {
-    function = reinterpret_cast<Function>(dlsym(library_, name));
-    return function != nullptr;
-  }
-  void* library_;
-  bool usable_ = false;
-  int (*count_)(unsigned*) = nullptr;
-  int (*device_)(unsigned, void**) = nullptr;
-  int (*clock_)(void*, int, unsigned*) = nullptr;
-  int (*temperature_)(void*, int, unsigned*) = nullptr;
-};
+/// "SM 1980 MHz, memory 3201 MHz" of a GPU at this moment; empty where NVML does not tell.
+std::string clocks_now(const CudaGpu& gpu) {
+  const DeviceState now = nvml().state(gpu.pci_bus_id);
+  if (now.clock_mhz == 0) return "";
+  return fmt::format("SM {} MHz, memory {} MHz{}", now.clock_mhz, now.memory_clock_mhz,
+                     now.throttle.empty() ? "" : ", held down: " + now.throttle);
+}
 
 /// Opens the driver and lists the GPUs; null without a driver.
 const CudaDriver* look_at_driver(Findings& findings) {
@@ -110,16 +66,14 @@ int look_at_gpus(Findings& findings, const CudaDriver& driver) {
                              print_bytes(static_cast<double>(d.l2_bytes)),
                              print_bytes(static_cast<double>(d.shared_bytes_block)), d.clock_ghz));
       ++usable;
+      if (const std::string clocks = clocks_now(gpu); !clocks.empty())
+        findings.fine(topic + " clocks now", clocks);
+      else
+        findings.hint(topic + " clocks now", "libnvidia-ml.so.1 is missing or does not tell",
+                      "it comes with NVIDIA's driver; tuning works without");
     } catch (const Error& error) {
       findings.hint(topic, error.what(), "plans cannot use this GPU");
     }
-  }
-  const Nvml nvml;
-  if (!nvml.usable()) {
-    findings.hint("NVML", "libnvidia-ml.so.1 is missing or not usable",
-                  "clocks are not shown: it comes with NVIDIA's driver");
-  } else {
-    findings.fine("clocks now", fmt::format("{}", fmt::join(nvml.now(), "; ")));
   }
   return usable;
 }
