@@ -16,6 +16,9 @@ namespace {
 
 using cuda::ConvConfig;
 
+static_assert(cuda::kMaxOperands == kMaxEpilogueOperands,
+              "a kernel's argument holds as many operands as an epilogue can name");
+
 cuda::Type template_type(DataType type) {
   switch (type) {
     case DataType::kF32:

@@ -5,8 +5,7 @@
 //    of Convoke misses. Each kernel is there twice: as a cubin for its architecture and as PTX for
 //    newer ones.
 //  - configs/ holds, for each problem (batch left open) and architecture, the configuration that
-//  was
-//    built, which a plan without tuning results takes instead of the default.
+//    was built, which a plan without tuning results takes instead of the default.
 #pragma once
 
 #include <optional>

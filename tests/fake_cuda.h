@@ -6,8 +6,7 @@
 //  FAKE_CUDA_CAPABILITY  90
 //  FAKE_CUDA_MEMORY      bytes of each GPU, 1 GiB
 //  FAKE_CUDA_FAIL        "cuMemAlloc:2,cuLaunchKernelEx:719": functions and what they return; after
-//  a
-//                        code that destroys a context (700 to 719) all calls that need one return
+//                        a code that destroys a context (700 to 719) all calls that need one return
 //                        it
 // Kernels do not run: a launch is recorded. A launch whose context is not current fails, as does
 // one on another context's stream.
