@@ -44,17 +44,6 @@ double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
   return c.x_type == cuda::Type::kTf32 ? half / 2 : half;
 }
 
-/// Registers of a thread: accumulators, the fragments of two steps and addresses.
-int registers(const ConvConfig& c) {
-  const int tm = warp_tile_m(c), tn = warp_tile_n(c);
-  const int accumulators = tm * tn / 32;
-  const int fragments =
-      c.family == Family::kFma ? tm / cuda::kFmaLanesM + tn / cuda::kFmaLanesN : (tm + tn) / 4;
-  const int addresses =
-      40 + 3 * (cuda::gemm_thread_rows(c, c.block_m) + cuda::gemm_thread_rows(c, c.block_n));
-  return std::min((accumulators + fragments + addresses + 7) / 8 * 8, kMaxRegisters);
-}
-
 /// Bytes that have to cross HBM, as microseconds: every input once, every output once.
 double memory_us(const ConvSpec& spec, const CudaDevice& d, std::int64_t batch) {
   // Rows and columns between the strides of a small filter are never read.
@@ -91,7 +80,9 @@ class GemmModel {
         c_(c),
         d_(d),
         batch_(batch),
-        resident_(cuda_resident_blocks(cuda::threads(c), registers(c), cuda::shared_bytes(c), d)) {
+        resident_(cuda_resident_blocks(cuda::threads(c),
+                                       std::min((gemm_registers(c) + 7) / 8 * 8, kMaxRegisters),
+                                       cuda::shared_bytes(c), d)) {
     const double channels = static_cast<double>(cuda::c_per_group(c)) / c.block_k / c.split_k;
     double mean = static_cast<double>(cuda::span_r(c).size() * cuda::span_s(c).size());
     double most = mean;
@@ -214,6 +205,22 @@ double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
 int cuda_resident_threads(const CudaDevice& d) {
   if (d.capability == 75) return 1024;
   return d.capability == 86 || d.capability == 89 || d.capability >= 120 ? 1536 : 2048;
+}
+
+int gemm_registers(const ConvConfig& c) {
+  const int tm = warp_tile_m(c), tn = warp_tile_n(c);
+  const int rows_a = cuda::gemm_thread_rows(c, c.block_m);
+  const int rows_b = cuda::gemm_thread_rows(c, c.block_n);
+  const int accumulators = tm * tn / 32;
+  const int fragments = c.family == Family::kFma
+                            ? 4 * (tm / cuda::kFmaLanesM + tn / cuda::kFmaLanesN)
+                            : (tm + tn) / 4;
+  // A gather holds the chunks that it fetched and the addresses of those under way; as ptxas 13.0
+  // has it, more so where neighbouring elements lie apart.
+  const int chunk = c.x_layout == cuda::Layout::kNchw ? 11 : 8;
+  const int loads = cuda::gemm_copy_bytes(c) > 0 ? 3 * (rows_a + rows_b)
+                                                 : chunk * (rows_a + rows_b) + 2 * rows_a + 48;
+  return accumulators + fragments + loads + 40;
 }
 
 int cuda_resident_blocks(int threads, int registers, std::int64_t shared_bytes,

@@ -20,6 +20,9 @@ double predict_cuda_us(const ConvSpec& spec, const CudaConfig& config, const Cud
 
 /// Most threads that a multiprocessor holds.
 int cuda_resident_threads(const CudaDevice& device);
+/// Registers that a thread of a GEMM kernel wants: accumulators, fragments of a step, addresses.
+/// Beyond 255 it spills.
+int gemm_registers(const cuda::ConvConfig& config);
 /// Blocks that share a multiprocessor: at most what its threads, registers and shared memory allow.
 int cuda_resident_blocks(int threads, int registers, std::int64_t shared_bytes,
                          const CudaDevice& device);

@@ -18,6 +18,7 @@ constexpr int kBlockN[] = {16, 32, 64, 96, 128, 160, 192, 256};
 constexpr int kSplits[] = {2, 3, 4, 6, 8, 12, 16};
 constexpr std::int64_t kMaxWorkspace = std::int64_t{8} << 20;
 constexpr std::int64_t kMaxBatchOrderPixels = 64;
+constexpr int kMostRegisters = 255;  ///< a thread's: what wants more spills
 /// Offered at most; a model that misplaces the best below this rank would not be worth having.
 constexpr std::size_t kMaxCandidates = 320;
 
@@ -116,9 +117,10 @@ class GemmSpace {
   }
 
   bool add(const CudaConfig& config) {
-    const bool legal = why_illegal_cuda(spec_, config, device_).empty();
-    if (legal) found_.push_back(config);
-    return legal;
+    const bool good = why_illegal_cuda(spec_, config, device_).empty() &&
+                      gemm_registers(make_conv_config(spec_, config)) <= kMostRegisters;
+    if (good) found_.push_back(config);
+    return good;
   }
 
   const ConvSpec& spec_;

@@ -131,11 +131,8 @@ std::string entry(const char* name, const std::string& bounds, const std::string
       "{}(const __grid_constant__ ConvArgs args) {{ {}(args); }}\n",
       bounds, name, function);
 }
-std::string kernel_entry(const ConvConfig& config, const std::string& function) {
-  return entry(
-      "convoke_kernel",
-      cuda::min_blocks(config) > 0 ? "threads(kConfig), min_blocks(kConfig)" : "threads(kConfig)",
-      function);
+std::string kernel_entry(const std::string& function) {
+  return entry("convoke_kernel", "threads(kConfig), min_blocks(kConfig)", function);
 }
 
 constexpr char kClosing[] = "}  // namespace convoke::cuda\n";
@@ -168,9 +165,8 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
 
 EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
   const ConvConfig c = make_conv_config(spec, config);
-  std::string source =
-      opening(c) + Epilogue::parse(spec.epilogue).lower_cuda() +
-      kernel_entry(c, fmt::format("run_{}<kConfig, Epilogue>", to_string(c.family)));
+  std::string source = opening(c) + Epilogue::parse(spec.epilogue).lower_cuda() +
+                       kernel_entry(fmt::format("run_{}<kConfig, Epilogue>", to_string(c.family)));
   if (cuda::has_reduce(c))
     source += entry("convoke_reduce", "reduce_threads(kConfig)", "run_reduce<kConfig, Epilogue>");
   return {source + kClosing, c};
@@ -182,7 +178,7 @@ EmittedKernel emit_cuda_reference_sums(const ConvSpec& spec) {
   CudaConfig config;
   config.family = cuda::Family::kReference;
   const ConvConfig c = make_conv_config(sums, config);
-  return {opening(c) + kernel_entry(c, "run_reference_sums<kConfig>") + kClosing, c};
+  return {opening(c) + kernel_entry("run_reference_sums<kConfig>") + kClosing, c};
 }
 
 std::string templates_digest(const std::vector<TemplateFile>& files) {

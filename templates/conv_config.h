@@ -16,10 +16,10 @@ constexpr int threads(const ConvConfig& c) {
          : c.family == Family::kDepthwise ? kDepthwiseThreads
                                           : kReferenceThreads;
 }
-/// Blocks that a multiprocessor must hold at once, for __launch_bounds__; 0: as ptxas likes, which is
-/// to give up a few registers too many for one more block and to spill them.
+/// Blocks that a multiprocessor must hold at once, for __launch_bounds__. Left to itself ptxas gives
+/// up a few registers too many for one more block, and spills them.
 constexpr int min_blocks(const ConvConfig& c) {
-  return is_gemm(c.family) ? 0 : c.family == Family::kDirect ? direct_min_blocks(c) : 2;
+  return is_gemm(c.family) ? 1 : c.family == Family::kDirect ? direct_min_blocks(c) : 2;
 }
 constexpr long long shared_bytes(const ConvConfig& c) {
   return is_gemm(c.family) ? gemm_shared_bytes(c) : 0;

@@ -190,6 +190,7 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
     return "images of more than 2^30 pixels are for the direct family";
   if (c_per_group(c) > (1LL << 30) / (c.r * c.s) || c.k > (1LL << 30))
     return "reductions or filters beyond 2^30 are for the direct family";
+  if (gemm_k(c) == 0) return "no tap meets any input: that is for the direct family";
   if (gemm_shared_bytes(c) > shared) return "its ring of stages exceeds a block's shared memory";
   return nullptr;
 }

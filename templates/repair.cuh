@@ -30,7 +30,7 @@ __device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long lo
       const long long column = q * kCfg.stride_w - kCfg.pad_w + s * kCfg.dilation_w;
       const long long x_tap = x + row * G::kStrideH + column * G::kStrideW;
       const long long w_tap = w + r * G::kWeightR + s * G::kWeightS;
-#pragma unroll 1
+#pragma unroll 4  // several loads under way, still added one after the other
       for (int c = 0; c < G::kC; ++c)
         sum = fmaf(multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.x, x_tap + c * G::kStrideC)),
                    multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.w, w_tap + c * G::kWeightC)),

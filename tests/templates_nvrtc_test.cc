@@ -1,7 +1,6 @@
 // Every template, type, layout, architecture, kind of shape and epilogue, each met with each other
 // at least once (pairwise covering), on configurations of the search space, and default ones: all
-// must compile without stack frames or dropped directives, and without spills but for some of the
-// GEMM's tiles, which the tuner drops when it sees the log. No GPU is needed.
+// must compile without spills, stack frames or dropped directives. No GPU is needed.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -90,9 +89,6 @@ struct Unit {
   cuda::Family family;
 };
 
-/// Share of the GEMM units that may spill: compilations that a tuner does for nothing.
-constexpr double kSpillingShare = 0.15;
-
 /// Choices that meet every pair of two factors' values, as few as a greedy walk finds.
 std::vector<Unit> covering_units(const Nvrtc& compiler) {
   const std::array<int, 5> sizes = {std::size(kKernels), std::size(kShapes), std::size(kLayouts),
@@ -167,16 +163,11 @@ TEST(TemplatesThroughNvrtc, CompileCleanlyEverywhere) {
   std::vector<std::thread> threads(std::max(1u, std::thread::hardware_concurrency()));
   for (std::thread& thread : threads) thread = std::thread(work);
   for (std::thread& thread : threads) thread.join();
-  double gemms = 0, spilling = 0;
   for (std::size_t i = 0; i < units.size(); ++i) {
-    const bool gemm = cuda::is_gemm(units[i].family);
     const bool spills = complaints[i].rfind("spills ", 0) == 0;
-    gemms += gemm, spilling += gemm && spills;
-    // The reference is never tuned.
-    if (spills && (gemm || units[i].family == cuda::Family::kReference)) continue;
+    if (spills && units[i].family == cuda::Family::kReference) continue;  // it is never tuned
     EXPECT_EQ(complaints[i], "") << units[i].what;
   }
-  EXPECT_LE(spilling, kSpillingShare * gemms) << "of " << gemms << " GEMM units spill";
 }
 
 }  // namespace

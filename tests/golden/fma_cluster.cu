@@ -11,6 +11,6 @@ struct Epilogue {
     return acc;
   }
 };
-extern "C" __global__ void __launch_bounds__(threads(kConfig))
+extern "C" __global__ void __launch_bounds__(threads(kConfig), min_blocks(kConfig))
 convoke_kernel(const __grid_constant__ ConvArgs args) { run_fma<kConfig, Epilogue>(args); }
 }  // namespace convoke::cuda

@@ -16,7 +16,7 @@ struct Epilogue {
     return t3;
   }
 };
-extern "C" __global__ void __launch_bounds__(threads(kConfig))
+extern "C" __global__ void __launch_bounds__(threads(kConfig), min_blocks(kConfig))
 convoke_kernel(const __grid_constant__ ConvArgs args) { run_mma<kConfig, Epilogue>(args); }
 extern "C" __global__ void __launch_bounds__(reduce_threads(kConfig))
 convoke_reduce(const __grid_constant__ ConvArgs args) { run_reduce<kConfig, Epilogue>(args); }
