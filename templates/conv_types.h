@@ -89,18 +89,5 @@ constexpr bool tap_is_live(long long tap, long long outputs, long long stride, l
   const long long o = t >= 0 ? 0 : ceil_div(-t, stride);
   return o < outputs && t + o * stride < size;
 }
-constexpr long long live_taps(long long taps, long long outputs, long long stride, long long pad,
-                              long long dilation, long long size) {
-  long long n = 0;
-  for (long long i = 0; i < taps; ++i)
-    n += tap_is_live(i, outputs, stride, pad, dilation, size) ? 1 : 0;
-  return n;
-}
-constexpr long long live_r(const ConvConfig& c) {
-  return live_taps(c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h);
-}
-constexpr long long live_s(const ConvConfig& c) {
-  return live_taps(c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w);
-}
 
 }  // namespace convoke::cuda

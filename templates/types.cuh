@@ -46,8 +46,6 @@ __device__ __forceinline__ void store_piece(void* to, const Piece<kBytes>& piece
   else
     ptx::store16(to, word[0], word[1], word[2], word[3]);
 }
-__device__ __forceinline__ Vector load_vector(const void* from) { return load_piece<16>(from); }
-__device__ __forceinline__ void store_vector(void* to, const Vector& v) { store_piece(to, v); }
 
 /// One element in memory, and conversions. The 2-byte types also convert two at a time, `lo` nearer
 /// the start of memory. Narrowing rounds to nearest even.
@@ -79,10 +77,6 @@ struct Element<Type::kBf16> {
     return ptx::bf16x2_of(lo, hi);
   }
 };
-
-/// Elements that 16 bytes hold.
-template <Type kType>
-inline constexpr int kPerVector = 16 / size_of(kType);
 
 /// Element `i` of a piece, widened.
 template <Type kType, int kBytes>
