@@ -23,7 +23,7 @@ std::int64_t verified_images(const ConvSpec& spec, const KernelConfig& config) {
   constexpr std::int64_t kLargestTile = 256;
   const std::int64_t pixels = spec.p * spec.q;
   const std::int64_t images = config.cuda.order == cuda::PixelOrder::kBatch
-                                  ? 2 * config.cuda.bm + 1
+                                  ? config.cuda.bm + 1
                                   : (2 * kLargestTile + 1 + pixels - 1) / pixels | 1;
   return std::min(spec.n, images);
 }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
+#include "autotune/for_each.h"
 #include "autotune/tolerance.h"
 
 namespace convoke {
@@ -70,27 +72,35 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
   Expected expected;
   expected.value.resize(reference.value.size());
   if (!exact) expected.tolerance.resize(reference.value.size());
-  for (std::size_t i = 0; i < reference.value.size(); ++i) {
-    double operands[kMaxEpilogueOperands];
-    load_operands(spec, epilogue, pointers, channel_of(spec, static_cast<std::int64_t>(i)),
-                  static_cast<std::int64_t>(i), operands);
-    const double sum = reference.value[i];
-    const Bounded result = evaluate_bounded(
-        epilogue, {sum, integers ? 0 : relative * reference.magnitude[i]}, operands);
-    const Bounded limit = stored(result, spec.y_type);
-    if (exact) {
-      expected.value[i] = round_to(spec.y_type, result.value);
-      expected.telling += is_sensitive(epilogue, spec.y_type, sum, operands);
-    } else {
-      expected.value[i] = result.value;
-      expected.tolerance[i] = static_cast<float>(limit.error * (1 + 0x1p-20));
-      const auto change = [&](double to) {
-        return std::abs(evaluate_bounded(epilogue, {to, 0}, operands).value - result.value);
-      };
-      expected.telling += sum != 0 && std::max(change(sum + 1), change(sum - 1)) > limit.error;
+  // Chunks keep counts of their own: sums of whole numbers, the same in any order.
+  constexpr std::int64_t kChunk = 16384;
+  const auto count = static_cast<std::int64_t>(reference.value.size());
+  std::vector<double> telling((count + kChunk - 1) / kChunk), comparable(telling.size());
+  for_each(executor, static_cast<std::int64_t>(telling.size()), [&](std::int64_t chunk) {
+    for (std::int64_t i = chunk * kChunk; i < std::min((chunk + 1) * kChunk, count); ++i) {
+      double operands[kMaxEpilogueOperands];
+      load_operands(spec, epilogue, pointers, channel_of(spec, i), i, operands);
+      const double sum = reference.value[i];
+      const Bounded result = evaluate_bounded(
+          epilogue, {sum, integers ? 0 : relative * reference.magnitude[i]}, operands);
+      const Bounded limit = stored(result, spec.y_type);
+      if (exact) {
+        expected.value[i] = round_to(spec.y_type, result.value);
+        telling[chunk] += is_sensitive(epilogue, spec.y_type, sum, operands);
+      } else {
+        expected.value[i] = result.value;
+        expected.tolerance[i] = static_cast<float>(limit.error * (1 + 0x1p-20));
+        const auto change = [&](double to) {
+          return std::abs(evaluate_bounded(epilogue, {to, 0}, operands).value - result.value);
+        };
+        telling[chunk] += sum != 0 && std::max(change(sum + 1), change(sum - 1)) > limit.error;
+      }
+      comparable[chunk] +=
+          exact ? std::isfinite(expected.value[i]) : std::isfinite(limit.error);
     }
-    expected.comparable += exact ? std::isfinite(expected.value[i]) : std::isfinite(limit.error);
-  }
+  });
+  expected.telling = std::accumulate(telling.begin(), telling.end(), 0.0);
+  expected.comparable = std::accumulate(comparable.begin(), comparable.end(), 0.0);
   return expected;
 }
 

@@ -67,13 +67,22 @@ double bf16_bits_to_double(std::uint16_t bits) {
   return value;
 }
 
+/// 2^exponent of a normal double; std::ldexp takes ten times as long, and a check of a large
+/// problem converts tens of millions of elements.
+double power_of_two(int exponent) {
+  const std::uint64_t bits = static_cast<std::uint64_t>(exponent + 1023) << 52;
+  double value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 /// A small float of `exponent_bits` and `mantissa_bits`; an all-ones exponent is not special here.
 double small_float_to_double(unsigned bits, int exponent_bits, int mantissa_bits) {
   const int bias = (1 << (exponent_bits - 1)) - 1;
   const unsigned mantissa = bits & ((1u << mantissa_bits) - 1);
   const int exponent = static_cast<int>(bits >> mantissa_bits) & ((1 << exponent_bits) - 1);
   const double sign = (bits >> (exponent_bits + mantissa_bits)) & 1 ? -1 : 1;
-  if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias - mantissa_bits);
+  if (exponent == 0) return sign * mantissa * power_of_two(1 - bias - mantissa_bits);
   const std::uint64_t wide = static_cast<std::uint64_t>(exponent - bias + 1023) << 52 |
                              static_cast<std::uint64_t>(mantissa) << (52 - mantissa_bits);
   double magnitude;
@@ -99,8 +108,12 @@ unsigned double_to_small_float(double value, int exponent_bits, int mantissa_bit
 /// Rounds to `precision` significant bits, or to a multiple of the smallest subnormal.
 double round_float(double value, int precision, int min_exponent) {
   if (value == 0 || !std::isfinite(value)) return value;
-  const int exponent = std::max(std::ilogb(value), min_exponent) - (precision - 1);
-  return std::ldexp(std::nearbyint(std::ldexp(value, -exponent)), exponent);
+  std::uint64_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const int biased = static_cast<int>(bits >> 52 & 0x7ff);  // 0: subnormal, below every minimum
+  const int exponent = std::max(biased - 1023, min_exponent) - (precision - 1);
+  // Steps of 2^exponent: at least 2^-149 here, at most 2^1013, so both factors are normal.
+  return std::nearbyint(value * power_of_two(-exponent)) * power_of_two(exponent);
 }
 
 double overflow_to_infinity(double value, double largest) {

@@ -20,7 +20,8 @@ class GuardedBuffer {
 
   /// `skew`: bytes past a 64-byte boundary at which the buffer starts.
   GuardedBuffer(Target& target, std::string name, std::size_t bytes, std::size_t skew = 0,
-                Poison poison = Poison::kRead);
+                Poison poison = Poison::kRead)
+      : GuardedBuffer(target, std::move(name), bytes, skew, poison, nullptr) {}
   GuardedBuffer(Target& target, std::string name, const std::vector<std::byte>& contents,
                 std::size_t skew = 0);
   ~GuardedBuffer();
@@ -44,6 +45,9 @@ class GuardedBuffer {
                         Poison poison);
 
  private:
+  GuardedBuffer(Target& target, std::string name, std::size_t bytes, std::size_t skew,
+                Poison poison, const std::byte* contents);
+
   Target& target_;
   std::string name_;
   std::size_t bytes_;

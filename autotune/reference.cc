@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autotune/fill.h"
+#include "autotune/for_each.h"
 #include "autotune/tolerance.h"
 #include "convoke/error.h"
 
@@ -97,19 +98,6 @@ void sum_tile(const Problem& problem, std::int64_t n, std::int64_t group, std::i
       }
     }
   }
-}
-
-/// Calls body(i) for i in [0, tasks), on the executor if there is one.
-template <typename Body>
-void for_each(Executor* executor, std::int64_t tasks, const Body& body) {
-  const auto range = [](void* context, std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) (*static_cast<const Body*>(context))(i);
-  };
-  void* context = const_cast<Body*>(&body);
-  if (executor != nullptr)
-    executor->parallel_for(tasks, range, context);
-  else
-    range(context, 0, tasks, 0);
 }
 
 std::vector<double> widen_images(const ConvSpec& spec, const ReferenceArgs& args,

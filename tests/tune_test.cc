@@ -478,7 +478,7 @@ TEST(Candidate, IsVerifiedOnFullTilesAndATailOfFewImages) {
   EXPECT_EQ(images("mb2ic64ih7oc64kh3ph1", tile), 2);    // no more than there are
   EXPECT_EQ(
       images("mb512ic64ih2oc64kh3ph1", "cuda:mma,bm=32,bn=64,bk=64,wm=1,wn=2,stages=2,order=batch"),
-      65);
+      33);
   EXPECT_EQ(images("mb?ic64ih7oc64kh3ph1", tile), kOpenBatch);
   EXPECT_EQ(images("mb128ic64ih56oc64kh3ph1", "cpu:direct,nv=1"), 128);
 }
