@@ -11,7 +11,8 @@ namespace convoke {
 namespace {
 
 constexpr const char* kForms =
-    "none, channel:KEEP[@B], input:KEEP[@G], block:KEEP@KxC, unstructured:KEEP, nm:N:M";
+    "none, channel:KEEP[@B], input:KEEP[@G], block:KEEP@KxC, unstructured:KEEP, nm:N:M, each but "
+    "none with :bound if its indices are operands";
 
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
 
@@ -70,6 +71,9 @@ Sparsity Sparsity::parse(std::string_view text) {
   Sparsity s;
   if (text.empty() || text == "none") return s;
   std::string_view rest = text;
+  constexpr std::string_view kBound = ":bound";
+  s.bound = text.size() > kBound.size() && text.substr(text.size() - kBound.size()) == kBound;
+  if (s.bound) rest.remove_suffix(kBound.size());
   bool found = false;
   const std::string_view kind = cut(rest, ':', found);
   if (kind == "nm" && found) {
@@ -93,19 +97,21 @@ Sparsity Sparsity::parse(std::string_view text) {
 }
 
 std::string Sparsity::text() const {
+  const char* const end = bound ? ":bound" : "";
   switch (kind) {
     case SparsityKind::kNone:
       return "";
     case SparsityKind::kChannel:
-      return fmt::format("channel:{}", keep) + (rows == 1 ? "" : fmt::format("@{}", rows));
+      return fmt::format("channel:{}{}{}", keep, rows == 1 ? "" : fmt::format("@{}", rows), end);
     case SparsityKind::kInput:
-      return fmt::format("input:{}", keep) + (columns == 1 ? "" : fmt::format("@{}", columns));
+      return fmt::format("input:{}{}{}", keep, columns == 1 ? "" : fmt::format("@{}", columns),
+                         end);
     case SparsityKind::kBlock:
-      return fmt::format("block:{}@{}x{}", keep, rows, columns);
+      return fmt::format("block:{}@{}x{}{}", keep, rows, columns, end);
     case SparsityKind::kUnstructured:
-      return fmt::format("unstructured:{}", keep);
+      return fmt::format("unstructured:{}{}", keep, end);
     case SparsityKind::kNm:
-      return fmt::format("nm:{}:{}", n, m);
+      return fmt::format("nm:{}:{}{}", n, m, end);
   }
   fail(fmt::format("sparsity kind {} does not exist", static_cast<int>(kind)));
 }

@@ -6,6 +6,8 @@
 //   block:KEEP@KxC        blocks of K filters by C input channels of a tap
 //   unstructured:KEEP     single weights
 //   nm:N:M                N of every M consecutive input channels
+//   ...:bound             any of them: which weights are kept is an operand of each launch, not a
+//                         constant of the kernel
 #pragma once
 
 #include <cstdint>
@@ -28,7 +30,8 @@ struct Sparsity {
   double keep = 1;   ///< share of the weights that is kept, in (0, 1]; N/M for kNm
   int rows = 1;      ///< B, or K of a block
   int columns = 1;   ///< G, or C of a block
-  int n = 0, m = 0;  ///< kNm
+  int n = 0, m = 0;    ///< kNm
+  bool bound = false;  ///< indices are operands; false: baked into the code
   bool operator==(const Sparsity&) const = default;
 
   /// @throws Error kUsage with the word and the limit.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -49,6 +50,8 @@ struct Range {
   bool operator==(const Range& o) const { return begin == o.begin && end == o.end; }
 };
 
+class SparsityPattern;
+
 /// y[n,k,p,q] = epilogue(sum over c,r,s of x[n, c, p*stride_h - pad_h + r*dilation_h,
 /// q*stride_w - pad_w + s*dilation_w] * w[k,c,r,s]), c over the C/g channels of k's group; taps
 /// outside the image contribute nothing (they are skipped, not multiplied by zero).
@@ -67,6 +70,10 @@ struct CONVOKE_API ConvSpec {
   Layout x_layout = Layout::kNhwc, y_layout = Layout::kNhwc;  ///< the weights follow x_layout
   std::string epilogue;  ///< canonical text of the expression (see epilogue.h); empty is `acc`
   std::string sparsity;  ///< canonical text, e.g. "channel:0.5"; empty is dense
+  /// Which weights `sparsity` keeps (sparsity_pattern.h): constants of the kernel. Null if the spec
+  /// is dense, or bound ("channel:0.5:bound": the pattern is an operand of each launch). Not in the
+  /// text forms, which tuning is keyed by.
+  std::shared_ptr<const SparsityPattern> pattern;
   std::string quant;     ///< canonical text of the quantisation; empty is none
 
   bool operator==(const ConvSpec&) const;
