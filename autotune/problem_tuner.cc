@@ -25,6 +25,9 @@ constexpr double kMaxTrySeconds = 0.005, kMaxRefineSeconds = 0.03, kMaxCompareSe
 constexpr double kThrottlePause = 0.5;
 constexpr int kThrottleAttempts = 3;
 
+/// Of the finalists one is verified already, and often another.
+constexpr int kFinalistsToVerify = 2;
+
 constexpr int kCandidates = 12, kCandidatesBuiltAhead = 24;
 
 }  // namespace
@@ -158,10 +161,12 @@ void ProblemTuner::search() {
 }
 
 /// Nothing is begun once the seconds are over, but one configuration is verified and measured in
-/// any case.
+/// any case. Trying ends while there is time to verify and compare the best: a problem that overran
+/// its share would take it from those after it in the list.
 bool ProblemTuner::out_of_time(Kind next) const {
   if (!search_->winner()) return false;
-  return elapsed() > seconds_ * (next == Kind::kTry ? 1 - kCompareShare : 1);
+  if (next != Kind::kTry) return elapsed() > seconds_;
+  return elapsed() + kFinalistsToVerify * verify_seconds_ > seconds_ * (1 - kCompareShare);
 }
 
 void ProblemTuner::carry_out(const SearchStep& step) {
@@ -272,7 +277,10 @@ const Verifier& ProblemTuner::verifier_for(const KernelConfig& config) {
 }
 
 void ProblemTuner::verify(int i) {
-  const VerifyResult checked = verifier_for(config(i)).check(config(i));
+  const Verifier& verifier = verifier_for(config(i));
+  const double begin = elapsed();
+  const VerifyResult checked = verifier.check(config(i));
+  verify_seconds_ = elapsed() - begin;
   switch (checked.verdict) {
     case Verdict::kPassed:
       search_->report_verified(i);

@@ -71,6 +71,7 @@ class ProblemTuner {
   std::set<int> verified_;
   std::unique_ptr<BuildAhead> builder_;
   TuneResult result_;
+  double verify_seconds_ = 0;  ///< that the last verification took
   bool undecidable_ = false;  ///< the verdict concerns the problem, not a candidate
 };
 
