@@ -26,6 +26,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import convoke_api as api  # noqa: E402
+from report import git_commit  # noqa: E402
 
 SCHEMA = 1
 # The configuration of the study that Convoke grows from: one tile for every layer.
@@ -321,20 +322,10 @@ def driver_version():
         return None
 
 
-def git_commit():
-    here = os.path.dirname(os.path.abspath(__file__))
-    try:
-        result = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True,
-                                timeout=20, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip() or None
-
-
 def describe_run(torch, device, library, where):
     properties = torch.cuda.get_device_properties(where)
     return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "commit": git_commit() or os.environ.get("CONVOKE_COMMIT"), "command": sys.argv, "convoke": library.version(),
+            "commit": git_commit(), "command": sys.argv, "convoke": library.version(),
             "device": properties.name, "multiprocessors": properties.multi_processor_count,
             "memory_bytes": properties.total_memory, "driver": driver_version(),
             "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version(), "torch": torch.__version__,

@@ -125,7 +125,7 @@ run_bench() {
     done
   done
   if [ -x "$build/bin/cuda_overhead" ]; then
-    step launch_overhead 60 "$build/bin/cuda_overhead"
+    step launch_overhead 60 "$python" "$here/bench/report.py" record "$out/overhead.jsonl" -- "$build/bin/cuda_overhead"
   else
     echo "$build/bin/cuda_overhead is not in the build: launch overhead not measured" >&2
   fi

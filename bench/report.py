@@ -81,10 +81,14 @@ def label(record):
 
 
 def git_commit():
+    """The checkout's commit, or CONVOKE_COMMIT where there is no git."""
     here = os.path.dirname(os.path.abspath(__file__))
-    result = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"],
-                            capture_output=True, text=True, check=False)
-    return result.stdout.strip() or None
+    try:
+        result = subprocess.run(["git", "-C", here, "describe", "--always", "--dirty"], capture_output=True, text=True,
+                                timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return os.environ.get("CONVOKE_COMMIT")
+    return result.stdout.strip() or os.environ.get("CONVOKE_COMMIT")
 
 
 def record(out, command):
