@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "convoke/sparsity_pattern.h"
+
 namespace convoke {
 
 std::string sha256_hex(std::string_view bytes) {
@@ -37,8 +39,10 @@ std::string cpu_key_text(const ConvSpec& s, const KernelConfig& config, const Cp
   line("y_type", to_string(s.y_type));
   line("x_layout", to_string(s.x_layout)), line("y_layout", to_string(s.y_layout));
   // In, as canonical text: the epilogue is inlined; of sparsity and quantisation the signature
-  // decides the loops, while indices and scales are operands.
+  // decides the loops, while scales and the indices of a bound pattern are operands.
   line("epilogue", s.epilogue), line("sparsity", s.sparsity), line("quant", s.quant);
+  // In: a baked pattern is tables in the code, and what the kernel's packing reads by.
+  if (s.pattern != nullptr) line("pattern", s.pattern->hash());
   line("config", print_config(config));
   line("isa", isa_key(isa));
   return text;

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "convoke/error.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke {
 namespace {
@@ -231,7 +232,11 @@ int size_of(DataType type) {
   fail(fmt::format("data type {} does not exist", static_cast<int>(type)));
 }
 
-bool ConvSpec::operator==(const ConvSpec& o) const { return fields(*this) == fields(o); }
+bool ConvSpec::operator==(const ConvSpec& o) const {
+  const bool same_pattern = pattern == o.pattern || (pattern != nullptr && o.pattern != nullptr &&
+                                                     pattern->hash() == o.pattern->hash());
+  return same_pattern && fields(*this) == fields(o);
+}
 
 Range ConvSpec::valid_r(std::int64_t out) const { return valid_taps(axis_h(*this), out); }
 Range ConvSpec::valid_s(std::int64_t out) const { return valid_taps(axis_w(*this), out); }

@@ -27,9 +27,9 @@ inline constexpr int kMaxNmGroup = 64;
 /// Fields that the kind does not use keep their defaults.
 struct Sparsity {
   SparsityKind kind = SparsityKind::kNone;
-  double keep = 1;   ///< share of the weights that is kept, in (0, 1]; N/M for kNm
-  int rows = 1;      ///< B, or K of a block
-  int columns = 1;   ///< G, or C of a block
+  double keep = 1;     ///< share of the weights that is kept, in (0, 1]; N/M for kNm
+  int rows = 1;        ///< B, or K of a block
+  int columns = 1;     ///< G, or C of a block
   int n = 0, m = 0;    ///< kNm
   bool bound = false;  ///< indices are operands; false: baked into the code
   bool operator==(const Sparsity&) const = default;

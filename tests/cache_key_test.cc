@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/spec_text.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke {
 namespace {
@@ -31,6 +32,11 @@ struct Inputs {
   std::string key() const { return cpu_cache_key(spec, config, isa, compiler); }
 };
 
+void draw_pattern(Inputs& in, std::uint64_t seed) {
+  in.spec.sparsity = "unstructured:0.5";
+  in.spec.pattern = SparsityPattern::random(in.spec, seed);
+}
+
 using Change = std::function<void(Inputs&)>;
 
 /// Does not compile once a struct has gained or lost a field: then decide whether the field belongs
@@ -38,7 +44,7 @@ using Change = std::function<void(Inputs&)>;
 void every_field_is_known(const Inputs& in) {
   [[maybe_unused]] const auto& [pass, n, c, h, w, k, r, s, p, q, groups, stride_h, stride_w,
                                 dilation_h, dilation_w, pad_h, pad_w, x_type, w_type, y_type,
-                                x_layout, y_layout, epilogue, sparsity, quant] = in.spec;
+                                x_layout, y_layout, epilogue, sparsity, pattern, quant] = in.spec;
   [[maybe_unused]] const auto& [family, axis, mr, nv, kc, rows, kb, unroll] = in.config.cpu;
   [[maybe_unused]] const auto& [level, l1_bytes, l2_bytes, l3_bytes] = in.isa;
 }
@@ -68,6 +74,9 @@ const std::vector<Change> kChangesCode = {
     [](Inputs& i) { i.spec.y_layout = Layout::kNchw; },
     [](Inputs& i) { i.spec.epilogue = "relu(acc)"; },
     [](Inputs& i) { i.spec.sparsity = "channel:0.5"; },
+    [](Inputs& i) { i.spec.sparsity = "channel:0.5:bound"; },
+    [](Inputs& i) { draw_pattern(i, 1); },
+    [](Inputs& i) { draw_pattern(i, 2); },
     [](Inputs& i) { i.spec.quant = "s8:channel"; },
     [](Inputs& i) { i.config.cpu.family = CpuFamily::kAmx; },
     [](Inputs& i) { i.config.cpu.axis = TileAxis::kAxisN; },

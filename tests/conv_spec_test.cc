@@ -10,6 +10,7 @@
 
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke {
 namespace {
@@ -277,6 +278,11 @@ TEST(ConvSpec, EveryFieldCountsForEquality) {
       [](ConvSpec& s) { s.y_layout = Layout::kNchw; },
       [](ConvSpec& s) { s.epilogue = "relu(acc)"; },
       [](ConvSpec& s) { s.sparsity = "channel:0.5"; },
+      [](ConvSpec& s) {
+        ConvSpec sparse = s;
+        sparse.sparsity = "channel:0.5";
+        s.pattern = SparsityPattern::random(sparse, 1);
+      },
       [](ConvSpec& s) { s.quant = "s8:channel"; }};
   for (std::size_t i = 0; i < changes.size(); ++i) {
     ConvSpec changed = base;

@@ -96,7 +96,8 @@ TEST(Errors, OneSentenceWithTheValueAndTheLimit) {
       {"ic3ih8oc4kh3 y=s8", "y is s8, which needs x and w of s8 or u8, but they are f32 and f32"},
       {"ic3ih8oc4kh3 sparsity=row:0.5",
        "unknown sparsity \"row:0.5\": it must be one of none, channel:KEEP[@B], input:KEEP[@G], "
-       "block:KEEP@KxC, unstructured:KEEP, nm:N:M"},
+       "block:KEEP@KxC, unstructured:KEEP, nm:N:M, each but none with :bound if its indices are "
+       "operands"},
       {"ic3ih8oc4kh3 sparsity=channel:0",
        "sparsity keep ratio is \"0\" but must be above 0 and at most 1"},
       {"ic3ih8oc4kh3 sparsity=channel:1.5",
@@ -116,6 +117,17 @@ TEST(Errors, OneSentenceWithTheValueAndTheLimit) {
       {"ic3ih8oc4kh3 sparsity=nm:5:4",
        "sparsity N of nm:N:M is \"5\" but must be a number from 1 to 4"},
       {"ic3ih8oc4kh3 sparsity=nm:2", "sparsity \"nm:2\" must read nm:N:M"},
+      {"ic3ih8oc4kh3 sparsity=nm:2:bound", "sparsity \"nm:2:bound\" must read nm:N:M"},
+      {"ic3ih8oc4kh3 sparsity=channel:bound",
+       "unknown sparsity \"channel:bound\": it must be one of none, channel:KEEP[@B], "
+       "input:KEEP[@G], block:KEEP@KxC, unstructured:KEEP, nm:N:M, each but none with :bound if "
+       "its indices are operands"},
+      {"ic3ih8oc4kh3 sparsity=none:bound",
+       "unknown sparsity \"none:bound\": it must be one of none, channel:KEEP[@B], "
+       "input:KEEP[@G], block:KEEP@KxC, unstructured:KEEP, nm:N:M, each but none with :bound if "
+       "its indices are operands"},
+      {"ic3ih8oc4kh3 sparsity=channel:0.5:bound@4",
+       "sparsity keep ratio is \"0.5:bound\" but must be above 0 and at most 1"},
       {"ic3ih8oc4kh3 quant=s4:channel",
        "unknown quantisation \"s4:channel\": it must be none, s8:channel or s8:tensor, the last "
        "two "

@@ -154,6 +154,12 @@ TEST(Sparsity, CanonicalText) {
       {"unstructured:0.1000000000000000055", "unstructured:0.1"},
       {"nm:2:4", "nm:2:4"},
       {"nm:02:04", "nm:2:4"},
+      {"channel:0.50:bound", "channel:0.5:bound"},
+      {"channel:.25@16:bound", "channel:0.25@16:bound"},
+      {"input:0.5@08:bound", "input:0.5@8:bound"},
+      {"block:0.3@4x128:bound", "block:0.3@4x128:bound"},
+      {"unstructured:0.1:bound", "unstructured:0.1:bound"},
+      {"nm:02:04:bound", "nm:2:4:bound"},
   };
   for (const auto& [text, expected] : cases) {
     const Sparsity s = Sparsity::parse(text);
@@ -161,6 +167,8 @@ TEST(Sparsity, CanonicalText) {
     EXPECT_EQ(Sparsity::parse(s.text()), s) << text;
   }
   EXPECT_EQ(Sparsity::parse("nm:1:4").keep, 0.25);
+  EXPECT_TRUE(Sparsity::parse("nm:1:4:bound").bound);
+  EXPECT_FALSE(Sparsity::parse("nm:1:4").bound);
 }
 
 TEST(MiOpen, ReadsDriverLines) {

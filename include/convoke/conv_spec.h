@@ -74,7 +74,7 @@ struct CONVOKE_API ConvSpec {
   /// is dense, or bound ("channel:0.5:bound": the pattern is an operand of each launch). Not in the
   /// text forms, which tuning is keyed by.
   std::shared_ptr<const SparsityPattern> pattern;
-  std::string quant;     ///< canonical text of the quantisation; empty is none
+  std::string quant;  ///< canonical text of the quantisation; empty is none
 
   bool operator==(const ConvSpec&) const;
   bool operator!=(const ConvSpec& o) const { return !(*this == o); }

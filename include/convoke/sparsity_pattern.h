@@ -1,7 +1,7 @@
-// Which weights of one convolution are kept: the data behind the `sparsity` word of a spec. Units of
-// the word's granularity (filters, input channels, blocks, single weights) are numbered, and a
-// pattern is the sorted list of those that are kept. Immutable and shared: a spec, a plan and a file
-// hold the same object. C++17, part of the public surface.
+// Which weights of one convolution are kept: the data behind the `sparsity` word of a spec. Units
+// of the word's granularity (filters, input channels, blocks, single weights) are numbered, and a
+// pattern is the sorted list of those that are kept. Immutable and shared: a spec, a plan and a
+// file hold the same object. C++17, part of the public surface.
 //   auto spec = convoke::parse_spec("mb8ic64ih56oc64kh3ph1 sparsity=channel:0.5");
 //   auto pattern = convoke::SparsityPattern::by_magnitude(spec, weights.data(), weights.size());
 //   convoke::Plan plan(device, convoke::with_pattern(spec, pattern));
@@ -61,7 +61,8 @@ class CONVOKE_API SparsityPattern {
   static Ptr load(const std::string& path);
   void save(const std::string& path) const;
 
-  /// The sparsity word with the ratio that is really kept (of an empty pattern that of one unit).
+  /// The sparsity word with the ratio that is really kept: of channel and input that of the fullest
+  /// group, of an empty pattern that of one unit. Never bound.
   const std::string& signature() const { return signature_; }
   /// SHA-256 of shape, kind and kept units, in hex.
   const std::string& hash() const { return hash_; }
@@ -91,8 +92,8 @@ class CONVOKE_API SparsityPattern {
   enum class Kind { kChannel, kInput, kEverywhere };
   Kind kind_ = Kind::kEverywhere;
   std::int64_t groups_ = 1, c_per_group_ = 1, k_per_group_ = 1, r_ = 1, s_ = 1;
-  std::int64_t rows_ = 1, columns_ = 1;        ///< of a unit
-  std::int64_t units_k_ = 1, units_c_ = 1;     ///< of a group
+  std::int64_t rows_ = 1, columns_ = 1;     ///< of a unit
+  std::int64_t units_k_ = 1, units_c_ = 1;  ///< of a group
   std::int64_t kept_weights_ = 0;
   std::vector<std::int64_t> kept_;
   std::vector<bool> is_kept_;
