@@ -9,13 +9,13 @@ Features features(const KernelConfig& config) {
     const CudaConfig& c = config.cuda;
     // Of each tile and number of warps there is one shape of warps: their number is what varies.
     return {{static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
-             c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split},
-            3};
+             c.masked, c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split},
+            4};
   }
   const CpuConfig& c = config.cpu;
-  return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.mr, c.nv, c.kc, c.rows, c.kb,
-           c.unroll},
-          2};
+  return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.masked, c.mr, c.nv, c.kc, c.rows,
+           c.kb, c.unroll},
+          3};
 }
 
 std::int64_t verified_images(const ConvSpec& spec, const KernelConfig& config) {

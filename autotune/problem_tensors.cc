@@ -103,7 +103,7 @@ std::unique_ptr<TimedCall> ProblemTensors::timed(std::shared_ptr<const Kernel> k
                                                  bool warm) const {
   auto run = std::make_shared<Runner>(target_, std::move(kernel), batch_);
   const bool packs = run->packed.bytes() > 0;
-  if (packs) run->kernel->prepack(sets_.front().w.data(), run->packed.data(), nullptr);
+  if (packs) run->kernel->prepack(sets_.front().w.data(), nullptr, run->packed.data(), nullptr);
   for (const Set& set : sets_) {
     const DeviceBuffer& weights = packs ? run->packed : set.w;
     LaunchArgs args;

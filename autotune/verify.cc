@@ -186,7 +186,7 @@ Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& 
     operand_buffers.push_back({operands.back().data(), operands.back().bytes()});
   }
   if (packed_form) {
-    kernel.prepack(w.data(), packed.data(), nullptr);
+    kernel.prepack(w.data(), nullptr, packed.data(), nullptr);
     packed.read_back();
     problem = packed.damage_outside();
     if (!problem.empty()) return {};

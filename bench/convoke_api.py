@@ -29,7 +29,8 @@ class Fields(ctypes.Structure):
         "n c h w k r s p q groups stride_h stride_w dilation_h dilation_w pad_h pad_w pad_h_high pad_w_high").split()] +
         [(name, c_int) for name in "x_type w_type y_type x_layout y_layout".split()] +
         [(name, c_int64) for name in "x_image_bytes w_bytes y_image_bytes".split()] +
-        [("macs_image", c_double)] + [(name, c_char_p) for name in "epilogue text name".split()] + [("count", c_int64)])
+        [("macs_image", c_double)] + [(name, c_char_p) for name in "epilogue sparsity".split()] +
+        [("has_pattern", c_int)] + [(name, c_char_p) for name in "text name".split()] + [("count", c_int64)])
 
 
 class PlanOptions(ctypes.Structure):
@@ -38,7 +39,7 @@ class PlanOptions(ctypes.Structure):
 
 class PlanInfo(ctypes.Structure):
     _fields_ = [("config", c_char_p), ("workspace_bytes", c_int64), ("packed_weight_bytes", c_int64),
-                ("alignment", c_size_t), ("steps", c_void_p), ("step_count", c_size_t),
+                ("pattern_bytes", c_int64), ("alignment", c_size_t), ("steps", c_void_p), ("step_count", c_size_t),
                 ("operand_names", POINTER(c_char_p)), ("operand_count", c_size_t), ("from_cache", c_int)]
 
 
@@ -48,7 +49,7 @@ class Buffer(ctypes.Structure):
 
 class LaunchArgs(ctypes.Structure):
     _fields_ = [("x", Buffer), ("w", Buffer), ("y", Buffer), ("operands", POINTER(Buffer)), ("operand_count", c_size_t),
-                ("workspace", Buffer), ("batch", c_int64), ("stream", c_void_p)]
+                ("pattern", Buffer), ("workspace", Buffer), ("batch", c_int64), ("stream", c_void_p)]
 
 
 # Name, result, parameters. A function that returns c_int returns a status.
@@ -67,7 +68,7 @@ _FUNCTIONS = (
     ("convoke_device_destroy", None, [c_void_p]),
     ("convoke_plan_create", c_int, [c_void_p, c_void_p, POINTER(PlanOptions), POINTER(c_void_p)]),
     ("convoke_plan_get", c_int, [c_void_p, c_int64, POINTER(PlanInfo)]),
-    ("convoke_plan_prepack", c_int, [c_void_p, Buffer, Buffer, c_void_p]),
+    ("convoke_plan_prepack", c_int, [c_void_p, Buffer, Buffer, Buffer, c_void_p]),
     ("convoke_plan_launch", c_int, [c_void_p, POINTER(LaunchArgs)]),
     ("convoke_plan_destroy", None, [c_void_p]),
 )
@@ -173,5 +174,5 @@ class Plan(_Handle):
 
     def launch(self, x, w, y, workspace=(None, 0), stream=None):
         """Each buffer is (address, bytes)."""
-        arguments = LaunchArgs(Buffer(*x), Buffer(*w), Buffer(*y), None, 0, Buffer(*workspace), 0, stream)
+        arguments = LaunchArgs(Buffer(*x), Buffer(*w), Buffer(*y), None, 0, Buffer(None, 0), Buffer(*workspace), 0, stream)
         self.library.call("convoke_plan_launch", self.handle, byref(arguments))

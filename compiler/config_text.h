@@ -19,6 +19,9 @@ namespace convoke {
   throw Error(ErrorCode::kUsage, fmt::format("configuration word '{}': {}", word, why));
 }
 
+inline constexpr const char* kMaskedNeedsSparsity =
+    "masked=1 is for sparse specs: dense weights have nothing to mask";
+
 /// An integer from 0 to `limit`. @throws Error kUsage
 inline int parse_config_integer(std::string_view word, std::string_view name,
                                 std::string_view value, int limit) {

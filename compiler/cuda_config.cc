@@ -52,13 +52,17 @@ void parse_field(std::string_view word, std::string_view name, std::string_view 
     config.order = value == "batch" ? cuda::PixelOrder::kBatch : cuda::PixelOrder::kImage;
     return;
   }
+  if (name == "masked") {
+    config.masked = parse_config_integer(word, name, value, 1) == 1;
+    return;
+  }
   for (const IntField& field : kIntFields) {
     if (name != field.name) continue;
     config.*field.member = parse_config_integer(word, name, value, field.limit);
     return;
   }
-  bad_config_word(word,
-                  "unknown field (known: bm, bn, bk, wm, wn, stages, split, split_by, order)");
+  bad_config_word(
+      word, "unknown field (known: bm, bn, bk, wm, wn, stages, split, split_by, order, masked)");
 }
 
 /// Why a field is set that nothing reads, or empty: equal code has one configuration.
@@ -108,6 +112,7 @@ std::string print_cuda_config(const CudaConfig& config) {
     if (config.*field.member != 0) text += fmt::format(",{}={}", field.name, config.*field.member);
   if (config.split_by == cuda::SplitBy::kCluster) text += ",split_by=cluster";
   if (config.order == cuda::PixelOrder::kBatch) text += ",order=batch";
+  if (config.masked) text += ",masked=1";
   return text;
 }
 
@@ -149,6 +154,7 @@ std::string why_illegal_cuda(const ConvSpec& spec, const CudaConfig& config,
                              const CudaDevice& device) {
   if (std::string why = why_unsupported_cuda(spec, device); !why.empty()) return why;
   if (std::string why = why_unused(config); !why.empty()) return why;
+  if (config.masked && spec.sparsity.empty()) return kMaskedNeedsSparsity;
   const cuda::ConvConfig conv = make_conv_config(spec, config);
   const char* why = why_template_refuses(conv, device);
   if (why == nullptr && !spec.open_batch() && !grid_holds(conv, spec.n))

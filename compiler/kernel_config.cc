@@ -48,12 +48,16 @@ void parse_field(std::string_view word, std::string_view name, std::string_view 
     config.axis = value == "q" ? TileAxis::kAxisQ : TileAxis::kAxisN;
     return;
   }
+  if (name == "masked") {
+    config.masked = parse_config_integer(word, name, value, 1) == 1;
+    return;
+  }
   for (const IntField& field : kIntFields) {
     if (name != field.name) continue;
     config.*field.member = parse_config_integer(word, name, value, field.limit);
     return;
   }
-  bad_config_word(word, "unknown field (known: axis, mr, nv, kc, rows, kb, unroll)");
+  bad_config_word(word, "unknown field (known: axis, mr, nv, kc, rows, kb, unroll, masked)");
 }
 
 /// Why a field that the family does not read is set, or empty: equal code has one configuration.
@@ -92,7 +96,12 @@ std::string print_config(const KernelConfig& config) {
   for (const IntField& field : kIntFields) {
     if (cpu.*field.member != 0) text += fmt::format(",{}={}", field.name, cpu.*field.member);
   }
+  if (cpu.masked) text += ",masked=1";
   return text;
+}
+
+bool is_masked(const KernelConfig& config) {
+  return config.target == TargetKind::kCuda ? config.cuda.masked : config.cpu.masked;
 }
 
 KernelConfig parse_config(std::string_view text) {
@@ -134,6 +143,7 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
   if (config.target != TargetKind::kCpu)
     return fmt::format("{} is a configuration of another target", print_config(config));
   if (std::string why = why_unused(config.cpu); !why.empty()) return why;
+  if (config.cpu.masked && spec.sparsity.empty()) return kMaskedNeedsSparsity;
   switch (config.cpu.family) {
     case CpuFamily::kGemm:
       return why_illegal_gemm(spec, config.cpu, isa);

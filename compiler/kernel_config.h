@@ -37,7 +37,8 @@ struct CpuConfig {
   int rows =
       0;       ///< output rows (kAxisQ) or images (kAxisN) of a task; 0 is all of an image (kAxisQ)
   int kb = 0;  ///< panels of filters of a task; 0 is all of a group
-  int unroll = 0;  ///< unrolling of the innermost channel loop
+  int unroll = 0;       ///< unrolling of the innermost channel loop
+  bool masked = false;  ///< sparse specs: the dense kernel on weights whose pruned ones are zero
   bool operator==(const CpuConfig&) const = default;
 };
 
@@ -53,7 +54,8 @@ struct CudaConfig {
   int bm = 0, bn = 0, bk = 0;  ///< block tile: pixels, filters, reduction
   int wm = 0, wn = 0;          ///< warps along them
   int stages = 0;
-  int split = 0;  ///< blocks that share a tile's reduction; 0 or 1 is one
+  int split = 0;        ///< blocks that share a tile's reduction; 0 or 1 is one
+  bool masked = false;  ///< as CpuConfig::masked
   bool operator==(const CudaConfig&) const = default;
 };
 
@@ -65,7 +67,7 @@ struct KernelConfig {
   CpuConfig cpu;
   CudaConfig cuda;
   KernelConfig() = default;
-  KernelConfig(const CpuConfig& c) : target(TargetKind::kCpu), cpu(c) {}    // NOLINT: a config is one
+  KernelConfig(const CpuConfig& c) : target(TargetKind::kCpu), cpu(c) {}  // NOLINT: a config is one
   KernelConfig(const CudaConfig& c) : target(TargetKind::kCuda), cuda(c) {}  // NOLINT: of the two
   bool operator==(const KernelConfig&) const = default;
 };
@@ -75,6 +77,8 @@ const char* to_string(CpuFamily);  ///< "gemm", "direct", "depthwise", "amx"
 /// "cpu:gemm,axis=q,mr=6,nv=2,kc=64,rows=4,kb=0,unroll=4",
 /// "cuda:mma,bm=128,bn=128,bk=64,wm=2,wn=2,stages=4": fields that are zero are left out.
 std::string print_config(const KernelConfig&);
+/// Whether a sparse spec is computed as a dense one on masked weights (`masked=1`).
+bool is_masked(const KernelConfig&);
 /// Inverse of print_config, any order of the fields; without "cpu:" or "cuda:" it is of the CPU.
 /// @throws Error kUsage naming the word and its limit.
 KernelConfig parse_config(std::string_view);

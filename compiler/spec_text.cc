@@ -82,7 +82,11 @@ void apply_words(const std::map<std::string_view, std::string_view>& values, Con
   given("xlayout", [&s](auto v) { s.x_layout = parse_layout(v); });
   given("ylayout", [&s](auto v) { s.y_layout = parse_layout(v); });
   given("epilogue", [&s](auto v) { s.epilogue = Epilogue::parse(v).text(); });
-  given("sparsity", [&s](auto v) { s.sparsity = Sparsity::parse(v).text(); });
+  given("sparsity", [&s](auto v) {
+    std::string word = Sparsity::parse(v).text();
+    if (word != s.sparsity) s.pattern = nullptr;  // it is one of the old word's
+    s.sparsity = std::move(word);
+  });
   given("quant", [&s](auto v) { s.quant = Quant::parse(v).text(); });
 }
 

@@ -27,7 +27,8 @@ struct Problem {
 Problem parse_problem(std::string_view text);
 
 /// `spec` with the key=value words of `words` (separated by blanks) in place of what it says, the
-/// rest as it was: "dtype=f16 batch=128". @throws as parse_problem.
+/// rest as it was: "dtype=f16 batch=128". Another sparsity takes the pattern away. @throws as
+/// parse_problem.
 ConvSpec override_spec(const ConvSpec& spec, std::string_view words);
 
 /// Canonical text of the spec alone: descriptor + the words that differ from their defaults

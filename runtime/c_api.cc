@@ -18,6 +18,11 @@
 
 using namespace convoke;
 
+struct convoke_pattern {
+  SparsityPattern::Ptr pattern;
+  std::string text;
+};
+
 struct convoke_spec {
   explicit convoke_spec(Problem p) : problem(std::move(p)), text(print_spec(problem.spec)) {}
   Problem problem;
@@ -96,6 +101,16 @@ T& given(T* pointer, const char* name) {
 
 ConstBuffer to_cpp(const convoke_const_buffer& b) { return {b.data, b.bytes}; }
 Buffer to_cpp(const convoke_buffer& b) { return {b.data, b.bytes}; }
+
+/// What the functions that make a pattern share.
+template <typename Make>
+convoke_status make_pattern(convoke_pattern** pattern, const Make& make) {
+  return guarded([&] {
+    given(pattern, "pattern") = nullptr;
+    const SparsityPattern::Ptr made = make();
+    *pattern = new convoke_pattern{made, made->text()};
+  });
+}
 
 PlanOptions to_cpp(const convoke_plan_options& options) {
   PlanOptions result;
@@ -204,6 +219,8 @@ convoke_status convoke_spec_get(const convoke_spec* spec, convoke_spec_fields* f
     f.y_image_bytes = s.y_elements(1) * size_of(s.y_type);
     f.macs_image = s.nominal_macs(1);
     f.epilogue = s.epilogue.c_str();
+    f.sparsity = s.sparsity.c_str();
+    f.has_pattern = s.pattern != nullptr ? 1 : 0;
     f.text = spec->text.c_str();
     f.name = problem.name.c_str();
     f.count = problem.count;
@@ -212,6 +229,70 @@ convoke_status convoke_spec_get(const convoke_spec* spec, convoke_spec_fields* f
 }
 
 void convoke_spec_destroy(convoke_spec* spec) { delete spec; }
+
+convoke_status convoke_pattern_by_magnitude(const convoke_spec* spec, const float* w, size_t count,
+                                            convoke_pattern** pattern) {
+  return make_pattern(pattern, [&] {
+    return SparsityPattern::by_magnitude(given(spec, "spec").problem.spec, &given(w, "w"), count);
+  });
+}
+
+convoke_status convoke_pattern_random(const convoke_spec* spec, uint64_t seed,
+                                      convoke_pattern** pattern) {
+  return make_pattern(
+      pattern, [&] { return SparsityPattern::random(given(spec, "spec").problem.spec, seed); });
+}
+
+convoke_status convoke_pattern_from_mask(const convoke_spec* spec, const uint8_t* mask,
+                                         size_t count, convoke_pattern** pattern) {
+  return make_pattern(pattern, [&] {
+    return SparsityPattern::from_mask(given(spec, "spec").problem.spec, &given(mask, "mask"),
+                                      count);
+  });
+}
+
+convoke_status convoke_pattern_from_units(const convoke_spec* spec, const int64_t* kept,
+                                          size_t count, convoke_pattern** pattern) {
+  return make_pattern(pattern, [&] {
+    if (count > 0) given(kept, "kept");
+    return SparsityPattern::from_units(given(spec, "spec").problem.spec,
+                                       std::vector<std::int64_t>(kept, kept + count));
+  });
+}
+
+convoke_status convoke_pattern_load(const char* path, convoke_pattern** pattern) {
+  return make_pattern(pattern, [&] { return SparsityPattern::load(&given(path, "path")); });
+}
+
+convoke_status convoke_pattern_parse(const char* text, convoke_pattern** pattern) {
+  return make_pattern(pattern, [&] { return SparsityPattern::parse(&given(text, "text")); });
+}
+
+convoke_status convoke_pattern_save(const convoke_pattern* pattern, const char* path) {
+  return guarded([&] { given(pattern, "pattern").pattern->save(&given(path, "path")); });
+}
+
+convoke_status convoke_pattern_get(const convoke_pattern* pattern, convoke_pattern_info* info) {
+  return guarded([&] {
+    const SparsityPattern& p = *given(pattern, "pattern").pattern;
+    given(info, "info") = {pattern->text.c_str(), p.signature().c_str(), p.hash().c_str(),
+                           p.kept().data(),       p.kept().size(),       p.units(),
+                           p.kept_weights()};
+  });
+}
+
+void convoke_pattern_destroy(convoke_pattern* pattern) { delete pattern; }
+
+convoke_status convoke_spec_set_pattern(convoke_spec* spec, const convoke_pattern* pattern) {
+  return guarded([&] {
+    Problem problem = given(spec, "spec").problem;
+    if (pattern == nullptr)
+      problem.spec.pattern = nullptr;
+    else
+      problem.spec = with_pattern(problem.spec, pattern->pattern);
+    *spec = convoke_spec(std::move(problem));
+  });
+}
 
 convoke_status convoke_device_open(const char* target, const convoke_device_options* options,
                                    convoke_device** device) {
@@ -268,17 +349,32 @@ convoke_status convoke_plan_create(const convoke_device* device, const convoke_s
 convoke_status convoke_plan_get(const convoke_plan* plan, int64_t batch, convoke_plan_info* info) {
   return guarded([&] {
     const Plan& p = given(plan, "plan").plan;
-    given(info, "info") = {plan->config.c_str(),       p.workspace_bytes(batch),
-                           p.packed_weight_bytes(),    p.alignment(),
-                           plan->steps.data(),         plan->steps.size(),
-                           plan->operand_names.data(), plan->operand_names.size(),
+    given(info, "info") = {plan->config.c_str(),
+                           p.workspace_bytes(batch),
+                           p.packed_weight_bytes(),
+                           p.pattern_bytes(),
+                           p.alignment(),
+                           plan->steps.data(),
+                           plan->steps.size(),
+                           plan->operand_names.data(),
+                           plan->operand_names.size(),
                            p.from_cache() ? 1 : 0};
   });
 }
 
+convoke_status convoke_plan_pack_pattern(const convoke_plan* plan, const convoke_pattern* pattern,
+                                         convoke_buffer tables) {
+  return guarded([&] {
+    given(plan, "plan").plan.pack_pattern(*given(pattern, "pattern").pattern, to_cpp(tables));
+  });
+}
+
 convoke_status convoke_plan_prepack(const convoke_plan* plan, convoke_const_buffer w,
-                                    convoke_buffer packed, void* stream) {
-  return guarded([&] { given(plan, "plan").plan.prepack(to_cpp(w), to_cpp(packed), stream); });
+                                    convoke_const_buffer pattern, convoke_buffer packed,
+                                    void* stream) {
+  return guarded([&] {
+    given(plan, "plan").plan.prepack(to_cpp(w), to_cpp(packed), stream, to_cpp(pattern));
+  });
 }
 
 convoke_status convoke_plan_launch(const convoke_plan* plan, const convoke_launch_args* args) {
@@ -295,6 +391,7 @@ convoke_status convoke_plan_launch(const convoke_plan* plan, const convoke_launc
     real.y = to_cpp(a.y);
     real.operands = a.operands == nullptr ? nullptr : operands;
     real.operand_count = a.operand_count;
+    real.pattern = to_cpp(a.pattern);
     real.workspace = to_cpp(a.workspace);
     real.batch = a.batch;
     real.stream = a.stream;

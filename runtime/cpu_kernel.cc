@@ -61,7 +61,8 @@ std::int64_t CpuKernel::workspace_bytes(std::int64_t, WeightForm form) const {
   return cpu_workspace_bytes(schedule_, executor_->workers(), form);
 }
 
-void CpuKernel::prepack(const void* w, void* packed, void* /*stream*/) const {
+void CpuKernel::prepack(const void* w, const void* /*pattern*/, void* packed,
+                        void* /*stream*/) const {
   Packing packing{&packer_, w, packed};
   executor_->parallel_for(packer_.units(), run_packing, &packing);
 }
@@ -76,7 +77,7 @@ void CpuKernel::launch(const LaunchArgs& launch_args, WeightForm form) const {
   for (std::size_t i = 0; i < launch_args.operand_count; ++i)
     args.operand[i] = launch_args.operands[i].data;
   if (form == WeightForm::kPlain && packer_.bytes() > 0) {
-    prepack(args.w, workspace, launch_args.stream);
+    prepack(args.w, launch_args.pattern.data, workspace, launch_args.stream);
     args.w = workspace;
     workspace += aligned(packer_.bytes());
   }

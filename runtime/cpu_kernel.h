@@ -25,7 +25,7 @@ class CpuKernel final : public Kernel {
   std::vector<PlanStep> steps(std::int64_t batch, WeightForm form) const override;
   std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const override;
   std::int64_t packed_weight_bytes() const override { return packer_.bytes(); }
-  void prepack(const void* w, void* packed, void* stream) const override;
+  void prepack(const void* w, const void* pattern, void* packed, void* stream) const override;
   void launch(const LaunchArgs& args, WeightForm form) const override;
 
  private:

@@ -76,7 +76,7 @@ std::vector<PlanStep> CudaKernel::steps(std::int64_t batch, WeightForm form) con
   return steps;
 }
 
-void CudaKernel::prepack(const void*, void*, void*) const {
+void CudaKernel::prepack(const void*, const void*, void*, void*) const {
   throw Error(ErrorCode::kUsage, "kernels of the cuda target read plain weights");
 }
 

@@ -48,7 +48,7 @@ class CudaKernel final : public Kernel {
   }
   std::string why_slow() const override { return convoke::why_slow(resources_); }
   /// Never called by a plan: weights are read as they are.
-  void prepack(const void* w, void* packed, void* stream) const override;
+  void prepack(const void* w, const void* pattern, void* packed, void* stream) const override;
   void launch(const LaunchArgs& args, WeightForm form) const override;
 
  private:

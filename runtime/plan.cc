@@ -6,6 +6,7 @@
 
 #include "compiler/epilogue.h"
 #include "compiler/kernel_config.h"
+#include "compiler/sparsity.h"
 #include "convoke/convoke.hpp"
 #include "runtime/target.h"
 
@@ -84,7 +85,50 @@ void check_disjoint(const Extent& written, const Extent& other) {
         fmt::ptr(other.data)));
 }
 
-constexpr std::size_t kWideAlignment = 64;  // of packed weights and workspaces
+constexpr std::size_t kWideAlignment = 64;  // of packed weights, tables and workspaces
+constexpr std::size_t kHostTableAlignment = alignof(std::max_align_t);
+
+/// Whether the spec's pattern is an operand. @throws Error kUsage where it is neither that nor a
+/// constant that belongs to the spec.
+bool takes_pattern(const ConvSpec& spec) {
+  const Sparsity sparsity = Sparsity::parse(spec.sparsity);
+  if (spec.pattern != nullptr) {
+    const std::string signature = with_pattern(spec, spec.pattern).sparsity;
+    if (signature != spec.sparsity)
+      refuse(fmt::format("the pattern keeps {}, the spec says {}: give both to with_pattern()",
+                         signature, spec.sparsity));
+  } else if (sparsity.kind != SparsityKind::kNone && !sparsity.bound) {
+    refuse(
+        fmt::format("sparsity {} has no pattern: set ConvSpec::pattern (with_pattern()), or add "
+                    ":bound and give one to each launch",
+                    spec.sparsity));
+  }
+  return sparsity.bound;
+}
+
+/// A bound kernel's tables have room for the units of its signature. N of M (nm) hold for any
+/// pattern of the kind.
+void check_counts(const ConvSpec& spec, const SparsityPattern& pattern) {
+  if (!pattern.fits(spec))
+    refuse(fmt::format("the pattern is one for {}, this plan is for {}", pattern.description(),
+                       to_string(spec)));
+  const SparsityKind kind = Sparsity::parse(spec.sparsity).kind;
+  if (kind == SparsityKind::kNm) return;
+  const SparsityUnits expected = sparsity_units(spec);
+  const bool by_group = kind == SparsityKind::kChannel || kind == SparsityKind::kInput;
+  const std::int64_t parts = by_group ? spec.groups : 1;
+  std::vector<std::int64_t> kept(static_cast<std::size_t>(parts));
+  for (const std::int64_t unit : pattern.kept())
+    ++kept[static_cast<std::size_t>(unit / (expected.units / parts))];
+  for (std::size_t part = 0; part < kept.size(); ++part)
+    if (kept[part] != expected.kept / parts)
+      refuse(
+          fmt::format("the pattern keeps {} of {} units{}, this plan's {} stands for {}: patterns "
+                      "of a bound plan all keep as many",
+                      kept[part], expected.units / parts,
+                      parts > 1 ? fmt::format(" in group {}", part) : std::string(), spec.sparsity,
+                      expected.kept / parts));
+}
 
 }  // namespace
 
@@ -94,10 +138,11 @@ struct Plan::Impl {
   ConvSpec spec;
   std::string config;
   WeightForm form = WeightForm::kPlain;
+  bool bound = false;
   bool from_cache = false;
   std::vector<std::string> operand_names;
   std::vector<EpilogueOperand> operands;
-  std::vector<PlanStep> steps;  // of n images, or of one if the batch is open
+  std::vector<PlanStep> steps;           // of n images, or of one if the batch is open
   std::size_t x_image = 0, y_image = 0;  // bytes of one image
   std::size_t x_align = 1, y_align = 1;
   std::size_t w_plain = 0, w_align = 1;
@@ -136,6 +181,20 @@ struct Plan::Impl {
     }
   }
 
+  std::size_t table_bytes() const { return static_cast<std::size_t>(kernel->pattern_bytes()); }
+
+  void check_tables(const ConstBuffer& pattern, const Extent& written) const {
+    if (!bound) {
+      if (pattern.data != nullptr)
+        refuse(fmt::format("a pattern is given, but that of this plan ({}) is no operand",
+                           spec.sparsity.empty() ? "dense" : spec.sparsity));
+      return;
+    }
+    if (table_bytes() == 0) return;
+    check_buffer("the pattern", pattern.data, pattern.bytes, table_bytes(), kWideAlignment);
+    if (written.bytes > 0) check_disjoint(written, {"the pattern", pattern.data, table_bytes()});
+  }
+
   void check(const LaunchArgs& args, std::int64_t batch) const {
     const auto n = static_cast<std::size_t>(batch);
     const Extent x{"x", args.x.data, n * x_image}, w{"w", args.w.data, w_bytes},
@@ -147,10 +206,12 @@ struct Plan::Impl {
     check_buffer(y.name, y.data, args.y.bytes, y.bytes, y_align);
     check_disjoint(y, x);
     check_disjoint(y, w);
+    check_tables(args.pattern, y);
     if (workspace.bytes > 0) {
       check_buffer(workspace.name, workspace.data, args.workspace.bytes, workspace.bytes,
                    kWideAlignment);
       for (const Extent* other : {&x, &w, &y}) check_disjoint(workspace, *other);
+      check_tables(args.pattern, workspace);
     }
     check_operands(args, n, y, workspace);
   }
@@ -163,6 +224,7 @@ Plan::Plan(const Device& device, const ConvSpec& spec, const PlanOptions& option
   p.target = device.target_;
   p.spec = spec;
   p.form = options.weights;
+  p.bound = takes_pattern(spec);
   if (const std::string why = p.target->why_unsupported(spec); !why.empty())
     throw Error(ErrorCode::kUnsupported, why);
   const KernelConfig config = choose(*p.target, spec, options);
@@ -198,16 +260,28 @@ std::string Plan::config() const { return impl_->config; }
 const std::vector<PlanStep>& Plan::steps() const { return impl_->steps; }
 const std::vector<std::string>& Plan::operand_names() const { return impl_->operand_names; }
 std::int64_t Plan::packed_weight_bytes() const { return impl_->kernel->packed_weight_bytes(); }
-std::size_t Plan::alignment() const {
-  return std::max(impl_->x_align, impl_->y_align);
-}
+std::size_t Plan::alignment() const { return std::max(impl_->x_align, impl_->y_align); }
 bool Plan::from_cache() const { return impl_->from_cache; }
 
 std::int64_t Plan::workspace_bytes(std::int64_t batch) const {
   return impl_->kernel->workspace_bytes(impl_->real_batch(batch), impl_->form);
 }
 
-void Plan::prepack(ConstBuffer w, Buffer packed, void* stream) const {
+std::int64_t Plan::pattern_bytes() const { return impl_->kernel->pattern_bytes(); }
+
+void Plan::pack_pattern(const SparsityPattern& pattern, Buffer tables) const {
+  const Impl& p = *impl_;
+  if (!p.bound)
+    refuse(fmt::format("the plan of {} takes no pattern: its sparsity is not bound",
+                       to_string(p.spec)));
+  check_counts(p.spec, pattern);
+  if (p.table_bytes() > 0)
+    check_buffer("the tables' buffer", tables.data, tables.bytes, p.table_bytes(),
+                 kHostTableAlignment);
+  p.kernel->pack_pattern(pattern, tables.data);
+}
+
+void Plan::prepack(ConstBuffer w, Buffer packed, void* stream, ConstBuffer pattern) const {
   const Impl& p = *impl_;
   const auto bytes = static_cast<std::size_t>(p.kernel->packed_weight_bytes());
   if (bytes == 0)
@@ -217,7 +291,8 @@ void Plan::prepack(ConstBuffer w, Buffer packed, void* stream) const {
   check_buffer("w", w.data, w.bytes, p.w_plain, p.w_align);
   check_buffer("the packed buffer", packed.data, packed.bytes, bytes, kWideAlignment);
   check_disjoint({"the packed buffer", packed.data, bytes}, {"w", w.data, p.w_plain});
-  p.kernel->prepack(w.data, packed.data, stream);
+  p.check_tables(pattern, {"the packed buffer", packed.data, bytes});
+  p.kernel->prepack(w.data, p.bound ? pattern.data : nullptr, packed.data, stream);
 }
 
 void Plan::launch(const LaunchArgs& args) const {

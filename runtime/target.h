@@ -33,7 +33,7 @@ struct DeviceInfo {
 struct DeviceState {
   int clock_mhz = 0;         ///< of the multiprocessors; 0: unknown
   int memory_clock_mhz = 0;  ///< 0: unknown
-  std::string throttle{};  ///< why the clocks are held down by a fault or by heat, or empty
+  std::string throttle{};    ///< why the clocks are held down by a fault or by heat, or empty
 };
 
 enum class EmitFormat { kSource, kPtx, kCubin, kSass, kLl, kAsm };
@@ -63,7 +63,15 @@ class Kernel {
   /// What the compiler did badly (spills, dropped directives): a kernel that is right, but that a
   /// tuner need not time. Empty: nothing.
   virtual std::string why_slow() const { return ""; }
-  virtual void prepack(const void* w, void* packed, void* stream) const = 0;
+  /// Bytes of the tables of a bound pattern; they depend on the signature alone. 0: not bound.
+  virtual std::int64_t pattern_bytes() const { return 0; }
+  /// Writes all pattern_bytes() to `tables`, host memory. The plan has checked that the pattern is
+  /// one of the signature.
+  virtual void pack_pattern(const SparsityPattern& pattern, void* tables) const {
+    static_cast<void>(pattern), static_cast<void>(tables);
+  }
+  /// `pattern`: the tables where the device reads them; null unless bound.
+  virtual void prepack(const void* w, const void* pattern, void* packed, void* stream) const = 0;
   /// Sizes, alignments and overlaps are checked by the plan, kinds of memory here. `args.batch` is
   /// the real batch. Enqueued on args.stream on a GPU.
   virtual void launch(const LaunchArgs& args, WeightForm form) const noexcept(false) = 0;

@@ -64,9 +64,15 @@ struct Ones {
     for (int k = 0; k < 8; ++k) bias[k] = static_cast<float>(k) - 4;
   }
   convoke_launch_args args() {
-    return {
-        {x, sizeof x}, {w, sizeof w}, {y, sizeof y}, operands, 1, {workspace, sizeof workspace}, 0,
-        nullptr};
+    return {{x, sizeof x},
+            {w, sizeof w},
+            {y, sizeof y},
+            operands,
+            1,
+            {},
+            {workspace, sizeof workspace},
+            0,
+            nullptr};
   }
   bool right() const {
     for (int i = 0; i < 128; ++i) {
@@ -146,6 +152,96 @@ TEST(CApiSpec, ReadsLists) {
   refuses(convoke_spec_read_list(path.c_str(), specs, 3, &count), CONVOKE_USAGE, path);
 }
 
+/// A pattern, and what is known about it.
+struct Pattern {
+  ~Pattern() { convoke_pattern_destroy(handle); }
+  convoke_pattern_info info() const {
+    convoke_pattern_info i{};
+    EXPECT_EQ(convoke_pattern_get(handle, &i), CONVOKE_OK) << convoke_last_error();
+    return i;
+  }
+  std::vector<std::int64_t> kept() const {
+    const convoke_pattern_info i = info();
+    return {i.kept, i.kept + i.kept_count};
+  }
+  convoke_pattern* handle = nullptr;
+};
+
+TEST(CApiPattern, IsMadeFromWeightsMaskUnitsAndFile) {
+  const Spec spec("mb1ic2ih4oc4kh1 sparsity=channel:0.5");
+  EXPECT_STREQ(spec.fields().sparsity, "channel:0.5");
+  Pattern strong, mask, units, random, loaded, parsed;
+  const float w[8] = {0, 1, -5, 0, 2, 2, 0, 0};
+  ASSERT_EQ(convoke_pattern_by_magnitude(spec.handle, w, 8, &strong.handle), CONVOKE_OK);
+  EXPECT_EQ(strong.kept(), (std::vector<std::int64_t>{1, 2}));
+  const std::uint8_t bytes[8] = {0, 0, 1, 1, 9, 9, 0, 0};
+  ASSERT_EQ(convoke_pattern_from_mask(spec.handle, bytes, 8, &mask.handle), CONVOKE_OK);
+  const std::int64_t kept[] = {1, 2};
+  ASSERT_EQ(convoke_pattern_from_units(spec.handle, kept, 2, &units.handle), CONVOKE_OK);
+  ASSERT_EQ(convoke_pattern_random(spec.handle, 7, &random.handle), CONVOKE_OK);
+  EXPECT_EQ(random.info().kept_count, 2u);
+  const convoke_pattern_info info = strong.info();
+  EXPECT_STREQ(info.signature, "channel:0.5");
+  EXPECT_STREQ(info.hash, mask.info().hash);
+  EXPECT_STREQ(info.text, units.info().text);
+  EXPECT_EQ(info.units, 4);
+  EXPECT_EQ(info.kept_weights, 4);
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "convoke_c_api_test_pattern.txt").string();
+  ASSERT_EQ(convoke_pattern_save(strong.handle, path.c_str()), CONVOKE_OK);
+  ASSERT_EQ(convoke_pattern_load(path.c_str(), &loaded.handle), CONVOKE_OK);
+  EXPECT_STREQ(loaded.info().hash, info.hash);
+  std::filesystem::remove(path);
+  ASSERT_EQ(convoke_pattern_parse(info.text, &parsed.handle), CONVOKE_OK);
+  EXPECT_EQ(parsed.kept(), strong.kept());
+
+  Pattern none;
+  ASSERT_EQ(convoke_pattern_from_units(spec.handle, nullptr, 0, &none.handle), CONVOKE_OK);
+  EXPECT_EQ(none.info().kept_count, 0u);
+  convoke_pattern* p = strong.handle;
+  refuses(convoke_pattern_load(path.c_str(), &p), CONVOKE_USAGE, path);
+  EXPECT_EQ(p, nullptr) << "what a failed call would have made is NULL";
+  refuses(convoke_pattern_by_magnitude(spec.handle, w, 7, &p), CONVOKE_USAGE, "7");
+  refuses(convoke_pattern_from_mask(spec.handle, bytes, 9, &p), CONVOKE_USAGE, "9");
+  refuses(convoke_pattern_from_mask(spec.handle, nullptr, 8, &p), CONVOKE_USAGE, "mask is null");
+  refuses(convoke_pattern_from_units(spec.handle, nullptr, 2, &p), CONVOKE_USAGE, "kept is null");
+  const std::int64_t outside[] = {1, 4};
+  refuses(convoke_pattern_from_units(spec.handle, outside, 2, &p), CONVOKE_USAGE, "4");
+  refuses(convoke_pattern_parse("convoke-sparsity 9", &p), CONVOKE_USAGE, "");
+  refuses(convoke_pattern_random(nullptr, 1, &p), CONVOKE_USAGE, "spec is null");
+  refuses(convoke_pattern_random(spec.handle, 1, nullptr), CONVOKE_USAGE, "pattern is null");
+  refuses(convoke_pattern_get(nullptr, nullptr), CONVOKE_USAGE, "pattern is null");
+  refuses(convoke_pattern_save(strong.handle, "/nowhere/at/all"), CONVOKE_USAGE, "/nowhere/at/all");
+  const Spec dense("mb1ic2ih4oc4kh1");
+  refuses(convoke_pattern_random(dense.handle, 1, &p), CONVOKE_USAGE, "");
+  convoke_pattern_destroy(nullptr);
+}
+
+TEST(CApiPattern, BelongsToASpecUntilItsSparsityChanges) {
+  const Spec spec("mb1ic2ih4oc4kh1 sparsity=channel:0.5");
+  Pattern pattern;
+  const std::int64_t kept[] = {3};
+  ASSERT_EQ(convoke_pattern_from_units(spec.handle, kept, 1, &pattern.handle), CONVOKE_OK);
+  ASSERT_EQ(convoke_spec_set_pattern(spec.handle, pattern.handle), CONVOKE_OK);
+  EXPECT_EQ(spec.fields().has_pattern, 1);
+  EXPECT_STREQ(spec.fields().sparsity, "channel:0.25") << "what the pattern keeps";
+  ASSERT_EQ(convoke_spec_override(spec.handle, "batch=4 sparsity=channel:0.25"), CONVOKE_OK);
+  EXPECT_EQ(spec.fields().has_pattern, 1);
+  ASSERT_EQ(convoke_spec_override(spec.handle, "sparsity=channel:0.75"), CONVOKE_OK);
+  EXPECT_EQ(spec.fields().has_pattern, 0);
+  ASSERT_EQ(convoke_spec_set_pattern(spec.handle, pattern.handle), CONVOKE_OK);
+  ASSERT_EQ(convoke_spec_set_pattern(spec.handle, nullptr), CONVOKE_OK);
+  EXPECT_EQ(spec.fields().has_pattern, 0);
+  for (const char* other :
+       {"mb1ic2ih4oc8kh1 sparsity=channel:0.5", "mb1ic2ih4oc4kh1 sparsity=input:0.5",
+        "mb1ic2ih4oc4kh1", "mb1ic2ih4oc4kh1 sparsity=channel:0.5:bound"}) {
+    const Spec wrong(other);
+    refuses(convoke_spec_set_pattern(wrong.handle, pattern.handle), CONVOKE_USAGE, "");
+    EXPECT_EQ(wrong.fields().has_pattern, 0);
+  }
+  refuses(convoke_spec_set_pattern(nullptr, pattern.handle), CONVOKE_USAGE, "spec is null");
+}
+
 TEST_F(CApi, ComputesWithPlainAndPackedWeights) {
   for (const convoke_weights form : {CONVOKE_WEIGHTS_PLAIN, CONVOKE_WEIGHTS_PACKED}) {
     convoke_plan_options options = CONVOKE_PLAN_OPTIONS_INIT;
@@ -162,7 +258,7 @@ TEST_F(CApi, ComputesWithPlainAndPackedWeights) {
     ASSERT_LE(info.workspace_bytes, static_cast<std::int64_t>(sizeof data.workspace));
     convoke_launch_args args = data.args();
     if (form == CONVOKE_WEIGHTS_PACKED && info.packed_weight_bytes > 0) {
-      ASSERT_EQ(convoke_plan_prepack(p, args.w, {data.packed, sizeof data.packed}, nullptr),
+      ASSERT_EQ(convoke_plan_prepack(p, args.w, {}, {data.packed, sizeof data.packed}, nullptr),
                 CONVOKE_OK)
           << convoke_last_error();
       args.w = {data.packed, static_cast<std::size_t>(info.packed_weight_bytes)};
@@ -227,7 +323,7 @@ TEST_F(CApi, RefusesWithStatusAndSentence) {
 
   const Spec spec(kProblem), odd("mb1ic4ih8oc4kh3 sparsity=channel:0.5");
   convoke_plan* p = nullptr;
-  refuses(convoke_plan_create(device, odd.handle, nullptr, &p), CONVOKE_UNSUPPORTED, "sparsity");
+  refuses(convoke_plan_create(device, odd.handle, nullptr, &p), CONVOKE_USAGE, "has no pattern");
   refuses(convoke_plan_create(nullptr, spec.handle, nullptr, &p), CONVOKE_USAGE, "device is null");
   const convoke_plan_options config = {"cpu:nonsense", -1, CONVOKE_WEIGHTS_PLAIN};
   refuses(convoke_plan_create(device, spec.handle, &config, &p), CONVOKE_USAGE, "nonsense");

@@ -62,7 +62,7 @@ TEST(CpuKernel, GivesEachWorkerItsScratchAndTheCodeItsArguments) {
       std::memset(workspace.bytes, 0x5A, sizeof workspace.bytes);
       for (auto& c : Seen::calls) c = 0;
       Seen::bad = 0;
-      kernel.prepack(&weight, packed, nullptr);
+      kernel.prepack(&weight, nullptr, packed, nullptr);
       LaunchArgs args;
       args.w = {form == WeightForm::kPlain ? &weight : packed, 0};
       args.operands = operands;

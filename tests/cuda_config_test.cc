@@ -38,7 +38,8 @@ TEST(CudaConfig, PrintsAndParsesBack) {
        {"cuda:mma,bm=128,bn=96,bk=64,wm=2,wn=2,stages=4", "cuda:direct,bm=2,bn=4,bk=8",
         "cuda:depthwise,bm=7,bn=8,bk=4", "cuda:reference",
         "cuda:fma,bm=64,bn=64,bk=16,wm=2,wn=2,stages=3,split=4",
-        "cuda:mma,bm=32,bn=64,bk=32,wm=1,wn=2,stages=6,split=8,split_by=cluster,order=batch"}) {
+        "cuda:mma,bm=32,bn=64,bk=32,wm=1,wn=2,stages=6,split=8,split_by=cluster,order=batch",
+        "cuda:direct,bm=2,bn=4,bk=8,masked=1"}) {
     const KernelConfig config = parse_config(text);
     EXPECT_EQ(config.target, TargetKind::kCuda);
     EXPECT_EQ(print_config(config), text);
@@ -59,6 +60,7 @@ TEST(CudaConfig, RefusesWordsThatAreWrongOrTwice) {
   EXPECT_THAT(refusal("cuda:mma,split_by=magic"), HasSubstr("workspace or cluster"));
   EXPECT_THAT(refusal("cuda:mma,order=n"), HasSubstr("image or batch"));
   EXPECT_THAT(refusal("cuda:"), HasSubstr("unknown family"));
+  EXPECT_THAT(refusal("cuda:mma,masked=2"), HasSubstr("masked is an integer from 0 to 1"));
 }
 
 TEST(CudaConfig, RefusesWhatATemplateCannotRun) {
@@ -85,6 +87,7 @@ TEST(CudaConfig, RefusesWhatATemplateCannotRun) {
     EXPECT_THAT(why(conv, std::string("cuda:direct,bm=1,bn=1,bk=1,") + unused, hopper),
                 HasSubstr("direct has no"));
   EXPECT_THAT(why(conv, "cuda:reference,bm=1", hopper), HasSubstr("reference has no bm"));
+  EXPECT_THAT(why(conv, good + ",masked=1", hopper), HasSubstr("masked=1 is for sparse specs"));
 }
 
 TEST(CudaConfig, SaysWhatIsNotSupported) {

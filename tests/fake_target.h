@@ -5,14 +5,16 @@
 #include <cstring>
 
 #include "compiler/kernel_config.h"
+#include "compiler/sparsity.h"
 #include "runtime/target.h"
 
 namespace convoke {
 
-inline constexpr std::int64_t kPackedBytes = 256;
+inline constexpr std::int64_t kPackedBytes = 256, kTableBytes = 128;
 
 /// Its workspace is mr * 64 bytes, and 256 more for plain weights; launch() fills y and the
-/// workspace with 0x11.
+/// workspace with 0x11, prepack() the weights with 0x22 (0x44 where it is given a pattern), and
+/// pack_pattern() the tables of a bound spec with 0x33.
 class FakeKernel final : public Kernel {
  public:
   FakeKernel(const ConvSpec& spec, int mr) : spec_(spec), mr_(mr) {}
@@ -23,8 +25,14 @@ class FakeKernel final : public Kernel {
     return mr_ * 64 + (form == WeightForm::kPlain ? kPackedBytes : 0);
   }
   std::int64_t packed_weight_bytes() const override { return kPackedBytes; }
-  void prepack(const void*, void* packed, void*) const override {
-    std::memset(packed, 0x22, kPackedBytes);
+  std::int64_t pattern_bytes() const override {
+    return Sparsity::parse(spec_.sparsity).bound ? kTableBytes : 0;
+  }
+  void pack_pattern(const SparsityPattern&, void* tables) const override {
+    std::memset(tables, 0x33, kTableBytes);
+  }
+  void prepack(const void*, const void* pattern, void* packed, void*) const override {
+    std::memset(packed, pattern == nullptr ? 0x22 : 0x44, kPackedBytes);
   }
   void launch(const LaunchArgs& args, WeightForm form) const override {
     const auto y = static_cast<std::size_t>(spec_.y_elements(args.batch)) * sizeof(float);

@@ -30,6 +30,20 @@ TEST(KernelConfig, RefusesWordsThatAreWrongOrTwice) {
   EXPECT_NE(refusal("gemm,depth=1").find("unknown field"), std::string::npos);
 }
 
+TEST(KernelConfig, SaysWhetherASparseSpecIsMasked) {
+  for (const char* text : {"cpu:gemm,axis=q,mr=6,nv=2,masked=1", "cpu:direct,nv=1,masked=1"}) {
+    EXPECT_EQ(print_config(parse_config(text)), text);
+    EXPECT_TRUE(is_masked(parse_config(text)));
+  }
+  EXPECT_EQ(parse_config("direct,nv=1,masked=0"), parse_config("direct,nv=1"));
+  EXPECT_FALSE(is_masked(parse_config("direct,nv=1")));
+  EXPECT_NE(refusal("direct,masked=2").find("masked is an integer from 0 to 1"), std::string::npos);
+  const ConvSpec dense = parse_problem("mb1ic4ih4oc6kh3ph1").spec;
+  EXPECT_NE(why_illegal(dense, parse_config("direct,nv=1,masked=1"), CpuIsa{})
+                .find("masked=1 is for sparse specs"),
+            std::string::npos);
+}
+
 TEST(KernelConfig, RefusesFieldsThatTheFamilyDoesNotRead) {
   const ConvSpec spec = parse_problem("mb1ic4ih4oc6kh3ph1").spec;
   CpuIsa isa;

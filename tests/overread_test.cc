@@ -77,7 +77,7 @@ void run_fenced(const Kernel& kernel, const ConvSpec& spec, std::int64_t images,
         {operands.back()->data(), static_cast<std::size_t>(elements * size_of(type))});
   }
   const bool packs = form == WeightForm::kPacked;
-  if (packs) kernel.prepack(w->data(), packed.data(), nullptr);
+  if (packs) kernel.prepack(w->data(), nullptr, packed.data(), nullptr);
   LaunchArgs args;
   args.x = {x->data(), static_cast<std::size_t>(spec.x_elements(images) * size_of(spec.x_type))};
   args.w = {packs ? packed.data() : w->data(),

@@ -218,6 +218,113 @@ TEST_F(PlanTest, PackedWeights) {
   EXPECT_NO_THROW(p.launch(arena.args));
 }
 
+const char* const kPruned = "g2mb1ic8ih4oc8kh1 sparsity=channel:0.5";
+
+TEST_F(PlanTest, SparseSpecsNeedAPatternOfTheirOwn) {
+  const ConvSpec spec = parse_spec(kPruned);
+  const auto says = [&](const ConvSpec& s) { return refusal([&] { Plan(device_, s); }); };
+  EXPECT_NE(says(spec).find("sparsity channel:0.5 has no pattern: set ConvSpec::pattern"),
+            std::string::npos)
+      << says(spec);
+  const SparsityPattern::Ptr pattern = SparsityPattern::random(spec, 1);
+  EXPECT_NO_THROW(Plan(device_, with_pattern(spec, pattern)));
+  ConvSpec other = spec;
+  other.pattern = SparsityPattern::random(parse_spec("g2mb1ic8ih4oc16kh1 sparsity=channel:0.5"), 1);
+  says(other);
+  other.pattern = SparsityPattern::from_units(spec, {0, 4});
+  EXPECT_NE(says(other).find("the pattern keeps channel:0.25, the spec says channel:0.5"),
+            std::string::npos)
+      << says(other);
+  other.pattern = pattern;
+  other.sparsity = "channel:0.5:bound";
+  says(other);
+  other.sparsity.clear();
+  says(other);
+  other.sparsity = "chanel:0.5";
+  EXPECT_NE(says(other).find("unknown sparsity \"chanel:0.5\""), std::string::npos);
+}
+
+TEST_F(PlanTest, BoundPatternsAreCheckedWhereTheyArePacked) {
+  const Plan p = plan("g2mb1ic8ih4oc8kh1 sparsity=channel:0.5:bound");
+  const ConvSpec& spec = p.spec();
+  EXPECT_EQ(p.pattern_bytes(), kTableBytes);
+  alignas(16) unsigned char tables[kTableBytes + 16] = {};
+  const auto says = [&](const SparsityPattern::Ptr& pattern, Buffer to) {
+    return refusal([&] { p.pack_pattern(*pattern, to); });
+  };
+  const Buffer room{tables, kTableBytes};
+  EXPECT_NE(
+      says(SparsityPattern::random(parse_spec("mb1ic8ih4oc8kh1 sparsity=channel:0.5"), 1), room)
+          .find("this plan is for g2"),
+      std::string::npos);
+  EXPECT_NE(
+      says(SparsityPattern::random(parse_spec("g2mb1ic8ih4oc8kh1 sparsity=input:0.5"), 1), room)
+          .find("the pattern is one for"),
+      std::string::npos);
+  const std::string uneven = says(SparsityPattern::from_units(spec, {0, 1, 2, 4}), room);
+  EXPECT_NE(
+      uneven.find("keeps 3 of 4 units in group 0, this plan's channel:0.5:bound stands for 2"),
+      std::string::npos)
+      << uneven;
+  says(SparsityPattern::from_units(spec, {}), room);
+  const SparsityPattern::Ptr right = SparsityPattern::from_units(spec, {0, 3, 4, 5});
+  EXPECT_NE(says(right, {nullptr, kTableBytes}).find("buffer is null"), std::string::npos);
+  EXPECT_NE(says(right, {tables, kTableBytes - 1}).find("has 127 bytes: 128"), std::string::npos);
+  EXPECT_NE(says(right, {tables + 4, kTableBytes}).find("multiple of 16"), std::string::npos);
+  EXPECT_EQ(tables[0], 0);
+  p.pack_pattern(*right, room);
+  EXPECT_EQ(tables[0], 0x33);
+  EXPECT_EQ(tables[kTableBytes - 1], 0x33);
+  EXPECT_EQ(tables[kTableBytes], 0);
+  EXPECT_NE(refusal([&] { plan(kFixed).pack_pattern(*right, room); }).find("takes no pattern"),
+            std::string::npos);
+  EXPECT_EQ(plan(kFixed).pattern_bytes(), 0);
+}
+
+TEST_F(PlanTest, AnyNOfMPatternSuitsABoundPlan) {
+  const Plan p = plan("mb1ic8ih4oc2kh1 sparsity=nm:2:4:bound");
+  alignas(16) unsigned char tables[kTableBytes];
+  for (const std::vector<std::int64_t>& kept :
+       {std::vector<std::int64_t>{}, {0}, {0, 1, 4, 6, 8, 9, 12, 13}})
+    EXPECT_NO_THROW(
+        p.pack_pattern(*SparsityPattern::from_units(p.spec(), kept), {tables, kTableBytes}));
+}
+
+TEST_F(PlanTest, BoundLaunchesTakeThePatternsTables) {
+  const Plan p = plan("mb1ic8ih4oc8kh1 sparsity=channel:0.5:bound");
+  struct alignas(64) {
+    unsigned char bytes[4096];
+  } room;
+  Arena arena(p);
+  const auto says = [&](ConstBuffer tables) {
+    arena.args.pattern = tables;
+    return refusal([&] { p.launch(arena.args); });
+  };
+  EXPECT_NE(says({}).find("the pattern is null: 128 bytes"), std::string::npos);
+  EXPECT_NE(says({room.bytes, 127}).find("the pattern has 127 bytes"), std::string::npos);
+  EXPECT_NE(says({room.bytes + 32, 128}).find("multiple of 64"), std::string::npos);
+  EXPECT_NE(says({arena.args.y.data, 128}).find("overlaps the pattern"), std::string::npos);
+  EXPECT_NE(says({arena.args.workspace.data, 128}).find("overlaps the pattern"), std::string::npos);
+  EXPECT_EQ(arena.touched(), 0u);
+  const auto prepack = [&](ConstBuffer tables) {
+    return refusal([&] { p.prepack(arena.args.w, arena.packed, nullptr, tables); });
+  };
+  EXPECT_NE(prepack({}).find("the pattern is null"), std::string::npos);
+  EXPECT_NE(prepack({arena.packed.data, 128}).find("overlaps the pattern"), std::string::npos);
+  EXPECT_EQ(arena.touched(), 0u);
+  p.prepack(arena.args.w, arena.packed, nullptr, {room.bytes, 128});
+  EXPECT_EQ(static_cast<unsigned char*>(arena.packed.data)[0], 0x44) << "the kernel has the tables";
+  arena.args.pattern = {room.bytes, 128};
+  EXPECT_NO_THROW(p.launch(arena.args));
+
+  const Plan dense = plan(kFixed);
+  Arena other(dense);
+  other.args.pattern = {room.bytes, 128};
+  EXPECT_NE(refusal([&] { dense.launch(other.args); }).find("a pattern is given"),
+            std::string::npos);
+  EXPECT_EQ(other.touched(), 0u);
+}
+
 TEST_F(PlanTest, ConstructionRefusals) {
   EXPECT_NE(refusal([&] { plan(kFixed, {.config = "cpu:gemm,mr=9"}); }).find("mr must be 1 to 6"),
             std::string::npos);

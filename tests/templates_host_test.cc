@@ -121,7 +121,7 @@ struct EmulatedKernel final : Kernel {
   std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
   std::int64_t packed_weight_bytes() const override { return 0; }
   std::size_t alignment() const override { return cuda::alignment(kernel.config); }
-  void prepack(const void*, void*, void*) const override {}
+  void prepack(const void*, const void*, void*, void*) const override {}
   void launch(const LaunchArgs& args, WeightForm) const override {
     ConvArgs device{args.x.data, args.w.data, args.y.data, nullptr, {}, args.batch};
     for (std::size_t i = 0; i < args.operand_count; ++i) device.operands[i] = args.operands[i].data;

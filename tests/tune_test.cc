@@ -39,7 +39,7 @@ struct FakeKernel final : Kernel {
   std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
   std::int64_t packed_weight_bytes() const override { return 0; }
   std::string why_slow() const override { return behaviour.why_slow; }
-  void prepack(const void*, void*, void*) const override {}
+  void prepack(const void*, const void*, void*, void*) const override {}
   void launch(const LaunchArgs& args, WeightForm) const override {
     const auto end = Clock::now() + std::chrono::duration<double, std::micro>(behaviour.us);
     if (behaviour.launch_fails) throw Error(ErrorCode::kDevice, "the launch failed");

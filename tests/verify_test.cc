@@ -52,7 +52,7 @@ struct FaultyKernel final : Kernel {
   std::int64_t packed_weight_bytes() const override {
     return spec.w_elements() * size_of(spec.w_type);
   }
-  void prepack(const void* w, void* packed, void*) const override {
+  void prepack(const void* w, const void*, void* packed, void*) const override {
     std::memcpy(packed, w, packed_weight_bytes());
     if (fault == Fault::kPackedOverrun) static_cast<char*>(packed)[packed_weight_bytes()] = 1;
   }
@@ -282,7 +282,7 @@ struct AlignedKernel final : Kernel {
   std::vector<PlanStep> steps(std::int64_t, WeightForm) const override { return {}; }
   std::int64_t workspace_bytes(std::int64_t, WeightForm) const override { return 0; }
   std::int64_t packed_weight_bytes() const override { return 0; }
-  void prepack(const void*, void*, void*) const override {}
+  void prepack(const void*, const void*, void*, void*) const override {}
   void launch(const LaunchArgs& args, WeightForm form) const override {
     for (const void* pointer : {args.x.data, args.w.data, static_cast<const void*>(args.y.data)})
       low_bits |= reinterpret_cast<std::uintptr_t>(pointer);

@@ -84,6 +84,8 @@ typedef struct convoke_spec_fields {
   int64_t x_image_bytes, w_bytes, y_image_bytes; /* x and y: of one image */
   double macs_image;                             /* multiply-adds of one image, padding counted */
   const char* epilogue;                          /* canonical expression, "" for none */
+  const char* sparsity;                          /* canonical word, "" for none */
+  int has_pattern;                               /* 1: convoke_spec_set_pattern gave it one */
   const char* text; /* canonical text of the spec, without name and count */
   const char* name; /* "" for none */
   int64_t count;    /* how often the network runs it */
@@ -102,13 +104,72 @@ CONVOKE_API convoke_status convoke_spec_read_list(const char* path, convoke_spec
                                                   size_t capacity, size_t* count);
 
 /* Replaces what key=value words (separated by blanks) name: "dtype=f16 batch=128 layout=nhwc".
- * After a failure (CONVOKE_USAGE) the spec is as it was. */
+ * A pattern stays as long as the sparsity does. After a failure (CONVOKE_USAGE) the spec is as it
+ * was. */
 CONVOKE_API convoke_status convoke_spec_override(convoke_spec* spec, const char* words);
 
 CONVOKE_API convoke_status convoke_spec_get(const convoke_spec* spec, convoke_spec_fields* fields);
 
 /* NULL is fine. */
 CONVOKE_API void convoke_spec_destroy(convoke_spec* spec);
+
+/* ---- Which weights are kept ---------------------------------------------------------------- */
+
+/* The kept units (filters, input channels, blocks, single weights) of one shape and one kind of
+ * sparsity: that of the spec it is made for, whose word names kind, ratio and granularity
+ * ("sparsity=channel:0.5"). Immutable; independent of the spec afterwards. A pruned weight
+ * contributes nothing, whatever it holds. Of each function below *pattern is the caller's to
+ * destroy; NULL after a failure. */
+typedef struct convoke_pattern convoke_pattern;
+
+/* Keeps the units whose weights have the largest sum of magnitudes, as many as the spec's ratio
+ * says. w: all weights in the spec's layout. CONVOKE_USAGE: no sparsity in the spec, a wrong count,
+ * a weight that is NaN. */
+CONVOKE_API convoke_status convoke_pattern_by_magnitude(const convoke_spec* spec, const float* w,
+                                                        size_t count, convoke_pattern** pattern);
+
+/* As many units, drawn at random: for measurements. */
+CONVOKE_API convoke_status convoke_pattern_random(const convoke_spec* spec, uint64_t seed,
+                                                  convoke_pattern** pattern);
+
+/* One byte a weight in the spec's layout, 0 is pruned. CONVOKE_USAGE: a wrong count, a unit of
+ * which only a part is kept, more than N of M. */
+CONVOKE_API convoke_status convoke_pattern_from_mask(const convoke_spec* spec, const uint8_t* mask,
+                                                     size_t count, convoke_pattern** pattern);
+
+/* The units in kept[0..count), strictly ascending, numbered as SparsityPattern in
+ * sparsity_pattern.h says; count 0 (kept may then be NULL) keeps none. CONVOKE_USAGE: out of range,
+ * unsorted, repeated, more than N of M. */
+CONVOKE_API convoke_status convoke_pattern_from_units(const convoke_spec* spec, const int64_t* kept,
+                                                      size_t count, convoke_pattern** pattern);
+
+/* A file as convoke_pattern_save writes it, and the text in it. CONVOKE_USAGE: anything else. */
+CONVOKE_API convoke_status convoke_pattern_load(const char* path, convoke_pattern** pattern);
+CONVOKE_API convoke_status convoke_pattern_parse(const char* text, convoke_pattern** pattern);
+CONVOKE_API convoke_status convoke_pattern_save(const convoke_pattern* pattern, const char* path);
+
+/* Texts and arrays belong to the pattern. */
+typedef struct convoke_pattern_info {
+  const char* text;      /* of the file */
+  const char* signature; /* the sparsity word with the ratio that is kept */
+  const char* hash;      /* SHA-256 of shape, kind and kept units, in hex */
+  const int64_t* kept;   /* units, ascending */
+  size_t kept_count;
+  int64_t units;        /* kept and pruned */
+  int64_t kept_weights; /* single ones */
+} convoke_pattern_info;
+
+CONVOKE_API convoke_status convoke_pattern_get(const convoke_pattern* pattern,
+                                               convoke_pattern_info* info);
+
+/* NULL is fine. Specs and plans that have it keep what they need. */
+CONVOKE_API void convoke_pattern_destroy(convoke_pattern* pattern);
+
+/* Gives the spec its pattern, which a plan then has as constants; a bound spec has none, a sparse
+ * one that is not bound needs one. The spec's ratio becomes the pattern's. NULL takes it away.
+ * CONVOKE_USAGE: a pattern for another shape, kind or granularity, or a bound spec. */
+CONVOKE_API convoke_status convoke_spec_set_pattern(convoke_spec* spec,
+                                                    const convoke_pattern* pattern);
 
 /* ---- Where it runs ------------------------------------------------------------------------- */
 
@@ -175,7 +236,8 @@ typedef struct convoke_plan_options {
 
 /* Chooses or takes a configuration, emits, compiles or finds it in the cache, loads it. options may
  * be NULL. *plan is the caller's to destroy; NULL after a failure.
- * CONVOKE_USAGE: a bad spec or configuration. CONVOKE_UNSUPPORTED: the target cannot run it.
+ * CONVOKE_USAGE: a bad spec or configuration, or sparsity that is neither bound nor has a pattern.
+ * CONVOKE_UNSUPPORTED: the target cannot run it.
  * CONVOKE_DEVICE: a library, the driver or memory failed. */
 CONVOKE_API convoke_status convoke_plan_create(const convoke_device* device,
                                                const convoke_spec* spec,
@@ -193,6 +255,7 @@ typedef struct convoke_plan_info {
   const char* config;          /* text form of the configuration in use */
   int64_t workspace_bytes;     /* that a launch of `batch` images needs */
   int64_t packed_weight_bytes; /* that convoke_plan_prepack writes; 0: weights are read plain */
+  int64_t pattern_bytes;       /* that convoke_plan_pack_pattern writes; 0: it is no operand */
   size_t alignment;            /* in bytes, of x, w, y and tensor operands */
   const convoke_plan_step* steps;
   size_t step_count;
@@ -216,23 +279,33 @@ typedef struct convoke_const_buffer {
   size_t bytes;
 } convoke_const_buffer;
 
-/* Packs plain weights w into `packed`: packed_weight_bytes, aligned to 64. stream as in a launch.
- * CONVOKE_USAGE: a buffer that is null, misaligned or too small, or a plan without packing. */
+/* Writes the tables of a bound plan's pattern to `tables`: host memory of pattern_bytes, aligned to
+ * 16. For a GPU the caller copies them there. CONVOKE_USAGE: the plan is not bound, the pattern is
+ * for another shape, kind or granularity, or keeps another number of units. */
+CONVOKE_API convoke_status convoke_plan_pack_pattern(const convoke_plan* plan,
+                                                     const convoke_pattern* pattern,
+                                                     convoke_buffer tables);
+
+/* Packs plain weights w into `packed`: packed_weight_bytes, aligned to 64. `pattern`: the tables of
+ * a bound plan, as a launch takes them, else zeros. stream as in a launch. CONVOKE_USAGE: a buffer
+ * that is null, misaligned or too small, or a plan without packing. */
 CONVOKE_API convoke_status convoke_plan_prepack(const convoke_plan* plan, convoke_const_buffer w,
-                                                convoke_buffer packed, void* stream);
+                                                convoke_const_buffer pattern, convoke_buffer packed,
+                                                void* stream);
 
 /* Operands of a launch; what is zero is not given. Tensors are dense, in the spec's layouts; x, w,
- * y and tensor operands aligned to convoke_plan_info.alignment, packed weights and the workspace to
- * 64. y and the workspace may not overlap anything else. A GPU's plan takes memory of that GPU, a
- * CPU's plan host memory. */
+ * y and tensor operands aligned to convoke_plan_info.alignment, packed weights, a pattern's tables
+ * and the workspace to 64. y and the workspace may not overlap anything else. A GPU's plan takes
+ * memory of that GPU, a CPU's plan host memory. */
 typedef struct convoke_launch_args {
   convoke_const_buffer x, w;
   convoke_buffer y;
   const convoke_const_buffer* operands; /* f32[k] or a tensor like y each */
   size_t operand_count;
-  convoke_buffer workspace; /* at least convoke_plan_info.workspace_bytes */
-  int64_t batch;            /* images, if the spec's batch is open; else 0 or n */
-  void* stream;             /* CUDA: the CUstream (cudaStream_t) to enqueue on; NULL: the default */
+  convoke_const_buffer pattern; /* of a bound plan: what convoke_plan_pack_pattern wrote */
+  convoke_buffer workspace;     /* at least convoke_plan_info.workspace_bytes */
+  int64_t batch;                /* images, if the spec's batch is open; else 0 or n */
+  void* stream; /* CUDA: the CUstream (cudaStream_t) to enqueue on; NULL: the default */
 } convoke_launch_args;
 
 /* Runs all steps: y is complete on return (CPU), or the work is enqueued on the stream (CUDA),

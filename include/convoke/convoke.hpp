@@ -17,6 +17,7 @@
 #include "convoke/conv_spec.h"
 #include "convoke/error.h"
 #include "convoke/export.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke {
 
@@ -100,15 +101,17 @@ struct Buffer {
 };
 
 /// Operands of a launch. Tensors are dense, in the spec's layouts; x, w, y and tensor operands must
-/// be aligned to their element on the CPU and to Plan::alignment() on a GPU, a packed weight buffer
-/// and the workspace to 64 bytes. y and the workspace may not overlap anything else. On a GPU all
-/// point to memory that it can read.
+/// be aligned to their element on the CPU and to Plan::alignment() on a GPU, a packed weight
+/// buffer, the tables of a pattern and the workspace to 64 bytes. y and the workspace may not
+/// overlap anything else. On a GPU all point to memory that it can read.
 struct LaunchArgs {
   ConstBuffer x;
   ConstBuffer w;  ///< plain or packed, as PlanOptions::weights says
   Buffer y;
   const ConstBuffer* operands = nullptr;  ///< the epilogue's, in the order of Plan::operand_names()
   std::size_t operand_count = 0;
+  /// The tables that pack_pattern() made, aligned to 64, if the spec's sparsity is bound; else none
+  ConstBuffer pattern;
   Buffer workspace;        ///< at least workspace_bytes(batch)
   std::int64_t batch = 0;  ///< images of this launch if the spec's batch is open; else 0 or n
   void* stream = nullptr;  ///< CUDA: the CUstream (cudaStream_t) to enqueue on; null is the default
@@ -118,6 +121,8 @@ struct LaunchArgs {
 class CONVOKE_API Plan {
  public:
   /// Chooses (or takes) a configuration, emits, compiles or finds it in the cache, loads it.
+  /// A sparse spec needs ConvSpec::pattern, unless it is bound. Plans of one bound spec share one
+  /// kernel, whatever their patterns.
   /// @throws Error kUsage (bad spec or config), kUnsupported, kDevice.
   Plan(const Device& device, const ConvSpec& spec, const PlanOptions& options = {});
   Plan(Plan&&) noexcept;
@@ -136,9 +141,19 @@ class CONVOKE_API Plan {
   std::size_t alignment() const;
   bool from_cache() const;  ///< the kernel came from memory or disk, nothing was compiled
 
-  /// Packs plain weights into a buffer of packed_weight_bytes(), aligned to 64. @throws Error
-  /// kUsage
-  void prepack(ConstBuffer w, Buffer packed, void* stream = nullptr) const;
+  /// Bytes of the tables that a bound pattern becomes; they depend on the spec and the
+  /// configuration, not on the pattern. 0 if the spec is dense or its pattern baked.
+  std::int64_t pattern_bytes() const;
+  /// Writes the tables of `pattern` to `tables`: host memory of pattern_bytes(), aligned to 16. On
+  /// a GPU the caller copies them to where launch() reads them.
+  /// @throws Error kUsage: the spec is not bound, or its shape, kind, granularity or number of kept
+  /// units (channel and input: in each group) is another.
+  void pack_pattern(const SparsityPattern& pattern, Buffer tables) const;
+  /// Packs plain weights into a buffer of packed_weight_bytes(), aligned to 64. Of a sparse spec
+  /// kept weights alone are read; a bound one needs its pattern's tables as launch() takes them.
+  /// @throws Error kUsage
+  void prepack(ConstBuffer w, Buffer packed, void* stream = nullptr,
+               ConstBuffer pattern = {}) const;
   /// Runs all steps; returns when y is complete (CPU) or when all is enqueued on the stream (CUDA:
   /// allocates and waits for nothing, so that a stream may be capturing). On a GPU the plan must
   /// outlive its launches and every graph that captured one.
