@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "autotune/for_each.h"
+#include "autotune/sparse_data.h"
 #include "autotune/tolerance.h"
 
 namespace convoke {
@@ -46,7 +47,7 @@ namespace {
 /// Sums before the epilogue: by the device's own naive kernel where it has one, else by loops here.
 ReferenceResult reference_sums(Target* target, const ConvSpec& spec, const Inputs& inputs,
                                std::int64_t batch, Executor* executor, bool want_magnitude) {
-  ConvSpec sums = spec;
+  ConvSpec sums = dense_problem(spec);
   sums.epilogue.clear();
   const ReferenceArgs args{inputs.x.data(), inputs.w.data(), {}, batch};
   ReferenceResult result;
@@ -95,8 +96,7 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
         };
         telling[chunk] += sum != 0 && std::max(change(sum + 1), change(sum - 1)) > limit.error;
       }
-      comparable[chunk] +=
-          exact ? std::isfinite(expected.value[i]) : std::isfinite(limit.error);
+      comparable[chunk] += exact ? std::isfinite(expected.value[i]) : std::isfinite(limit.error);
     }
   });
   expected.telling = std::accumulate(telling.begin(), telling.end(), 0.0);

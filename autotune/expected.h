@@ -38,10 +38,10 @@ std::int64_t channel_of(const ConvSpec& spec, std::int64_t index);
 Inputs make_inputs(const ConvSpec& spec, const Epilogue& epilogue, std::int64_t batch,
                    FillKind kind, std::uint64_t seed);
 /// Runs the reference, on `target` if it has one of its own (null: loops on the host). `epilogue`
-/// is that of the spec.
+/// is that of the spec. Of a sparse spec the pruned weights of `inputs` must be zero.
 Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epilogue,
                        const Inputs& inputs, std::int64_t batch, FillKind kind, Executor* executor);
-/// Outputs that read at least one input element.
+/// Outputs that read at least one input element, if all weights are kept.
 double reachable_outputs(const ConvSpec& spec, std::int64_t batch);
 
 }  // namespace convoke

@@ -6,6 +6,7 @@
 
 #include "autotune/tolerance.h"
 #include "compiler/epilogue.h"
+#include "compiler/sparsity.h"
 
 namespace convoke {
 namespace {
@@ -31,6 +32,12 @@ std::int64_t longest_sum(const ConvSpec& spec) {
   for (std::int64_t q = 0; q < spec.q && columns < spec.s; ++q)
     columns = std::max(columns, spec.valid_s(q).size());
   return spec.c_per_group() * rows * columns;
+}
+
+/// Share of the products that kept weights have in the mean: of pruned filters none are looked at.
+double kept_share(const ConvSpec& spec) {
+  const Sparsity sparsity = Sparsity::parse(spec.sparsity);
+  return sparsity.kind == SparsityKind::kChannel ? 1 : sparsity.keep;
 }
 
 double variance(int max, double density) {
@@ -129,6 +136,7 @@ double saturate(double value, double low, double high) {
 IntegerRange integer_range(const ConvSpec& spec) {
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   const auto length = static_cast<double>(longest_sum(spec));
+  const double kept = std::max(std::min(length, 1.0), length * kept_share(spec));
   // From the widest to the sparsest; what f16, bf16, s8 and e4m3 hold exactly bounds the first.
   constexpr IntegerRange kLadder[] = {{8, 8},       {6, 6},       {4, 4},       {3, 3},
                                       {2, 2},       {2, 1},       {1, 1},       {1, 1, 0.7},
@@ -141,7 +149,7 @@ IntegerRange integer_range(const ConvSpec& spec) {
     const double most = std::min(length, hits + 10 * std::sqrt(hits) + 10);
     range.exact = exact_in_f32(epilogue, most * range.max_x * range.max_w,
                                kMaxIntegerChannelOperand, kMaxIntegerOperand);
-    const double sigma = std::sqrt(length * variance(range.max_x, range.density) *
+    const double sigma = std::sqrt(kept * variance(range.max_x, range.density) *
                                    variance(range.max_w, range.density));
     const double sensitivity = estimated_sensitivity(epilogue, spec.y_type, sigma);
     // Exact beats inexact; then a smaller range must be clearly better to be taken.

@@ -36,9 +36,9 @@ struct IntegerRange {
 inline constexpr int kMaxIntegerOperand = 4;
 inline constexpr int kMaxIntegerChannelOperand = 2;
 
-/// The largest range whose sums are exact and for which most outputs still change when their sum
-/// changes by one (a sum beyond the output's precision, or in the flat part of a clamp, would hide
-/// an error).
+/// The largest range whose sums are exact (whatever weights a sparse spec's pattern keeps) and for
+/// which most outputs still change when their sum changes by one (a sum beyond the output's
+/// precision, or in the flat part of a clamp, would hide an error).
 IntegerRange integer_range(const ConvSpec& spec);
 
 /// Fills `bytes` (a whole number of elements of `type`). Element i depends on (seed, role, i) and

@@ -6,6 +6,7 @@
 
 #include "autotune/fill.h"
 #include "autotune/reference.h"
+#include "autotune/sparse_data.h"
 
 namespace convoke {
 namespace {
@@ -72,8 +73,27 @@ BorderTaps border_taps(const ConvSpec& spec) {
   return taps;
 }
 
-std::int64_t weight_index(const ConvSpec& spec, std::int64_t k, std::int64_t c, Tap tap) {
-  return image_index(spec.x_layout, k, c, tap.r, tap.s, spec.c_per_group(), spec.r, spec.s);
+/// A weight of one filter.
+struct Weight {
+  std::int64_t c = 0;
+  Tap tap;
+};
+
+/// In each filter a kept weight of a partial tap, another one in the next filter; none where all of
+/// them are pruned.
+std::vector<std::optional<Weight>> choose_partial(const ConvSpec& spec,
+                                                  const SparsityPattern* pattern,
+                                                  const std::vector<Tap>& partial) {
+  std::vector<std::optional<Weight>> chosen(static_cast<std::size_t>(spec.k));
+  const std::int64_t channels = spec.c_per_group();
+  const auto taps = static_cast<std::int64_t>(partial.size());
+  for (std::int64_t k = 0; k < spec.k; ++k)
+    for (std::int64_t i = 0; i < taps * channels && !chosen[k]; ++i) {
+      const Weight weight{(k + i / taps) % channels, partial[(k + i) % taps]};
+      if (pattern == nullptr || pattern->keeps(k, weight.tap.r, weight.tap.s, weight.c))
+        chosen[k] = weight;
+    }
+  return chosen;
 }
 
 /// Calls body(n, k, p, q, index in y) for every output of images [first, batch).
@@ -102,33 +122,33 @@ std::optional<std::int64_t> tap_at(std::int64_t at, std::int64_t output, std::in
 
 }  // namespace
 
-InfinityData plant_in_weights(const ConvSpec& spec, std::int64_t batch,
-                              const std::vector<std::byte>& x, const std::vector<std::byte>& w) {
+InfinityData plant_in_weights(const ConvSpec& spec, const SparsityPattern* pattern,
+                              std::int64_t batch, const std::vector<std::byte>& x,
+                              const std::vector<std::byte>& w) {
   InfinityData data;
   const BorderTaps taps = border_taps(spec);
   if (!has_infinity(spec.w_type) || (taps.dead.empty() && taps.partial.empty())) return data;
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  const std::int64_t channels = spec.c_per_group();
-  const auto partial_of = [&](std::int64_t k) { return taps.partial[k % taps.partial.size()]; };
+  const std::vector<std::optional<Weight>> partial = choose_partial(spec, pattern, taps.partial);
   data.bytes = w;
+  const auto plant = [&](std::int64_t k, std::int64_t c, Tap tap) {
+    store_element(data.bytes.data(), weight_index(spec, k, c, tap.r, tap.s), spec.w_type,
+                  std::numeric_limits<double>::infinity());
+  };
   for (std::int64_t k = 0; k < spec.k; ++k) {
     for (const Tap& tap : taps.dead)
-      for (std::int64_t c = 0; c < channels; ++c)
-        store_element(data.bytes.data(), weight_index(spec, k, c, tap), spec.w_type, kInfinity);
-    if (!taps.partial.empty())
-      store_element(data.bytes.data(), weight_index(spec, k, k % channels, partial_of(k)),
-                    spec.w_type, kInfinity);
+      for (std::int64_t c = 0; c < spec.c_per_group(); ++c)
+        if (pattern == nullptr || pattern->keeps(k, tap.r, tap.s, c)) plant(k, c, tap);
+    if (partial[k]) plant(k, partial[k]->c, partial[k]->tap);
   }
   data.classes.resize(spec.y_elements(batch), SumClass::kFinite);
-  if (taps.partial.empty()) return data;
   for_each_output(
       spec, 0, batch,
       [&](std::int64_t n, std::int64_t k, std::int64_t p, std::int64_t q, std::int64_t at) {
-        const Tap tap = partial_of(k);
-        const std::int64_t h = input_row(spec, p, tap.r);
-        const std::int64_t column = input_column(spec, q, tap.s);
+        if (!partial[k]) return;
+        const std::int64_t h = input_row(spec, p, partial[k]->tap.r);
+        const std::int64_t column = input_column(spec, q, partial[k]->tap.s);
         if (h < 0 || h >= spec.h || column < 0 || column >= spec.w) return;
-        const std::int64_t c = k / spec.k_per_group() * channels + k % channels;
+        const std::int64_t c = k / spec.k_per_group() * spec.c_per_group() + partial[k]->c;
         data.classes[at] = class_of(load_element(
             x.data(), image_index(spec.x_layout, n, c, h, column, spec.c, spec.h, spec.w),
             spec.x_type));
@@ -139,7 +159,7 @@ InfinityData plant_in_weights(const ConvSpec& spec, std::int64_t batch,
 InfinityData plant_in_images(const ConvSpec& spec, std::int64_t batch,
                              const std::vector<std::byte>& x, const std::vector<std::byte>& w) {
   InfinityData data;
-  if (!has_infinity(spec.x_type)) return data;
+  if (!has_infinity(spec.x_type) || !spec.sparsity.empty()) return data;
   const std::int64_t n = batch - 1;
   const std::array<Pixel, 3> pixels = {Pixel{n, 0, 0, 0}, Pixel{n, 0, spec.h / 2, spec.w / 2},
                                        Pixel{n, spec.c - 1, spec.h - 1, spec.w - 1}};
@@ -158,7 +178,7 @@ InfinityData plant_in_images(const ConvSpec& spec, std::int64_t batch,
           const auto r = tap_at(pixel.h, p, spec.r, spec.stride_h, spec.pad_h, spec.dilation_h);
           const auto s = tap_at(pixel.w, q, spec.s, spec.stride_w, spec.pad_w, spec.dilation_w);
           if (!r || !s) continue;
-          const std::int64_t index = weight_index(spec, k, pixel.c % channels, {*r, *s});
+          const std::int64_t index = weight_index(spec, k, pixel.c % channels, *r, *s);
           data.classes[at] =
               join(data.classes[at], class_of(load_element(w.data(), index, spec.w_type)));
         }

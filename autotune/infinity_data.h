@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "convoke/conv_spec.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke {
 
@@ -22,12 +23,15 @@ struct InfinityData {
 };
 
 /// Every weight of a dead tap becomes infinite, and in each filter one weight of a tap that falls
-/// on padding at some output. Empty bytes if there is no such tap or the type has no infinity.
-InfinityData plant_in_weights(const ConvSpec& spec, std::int64_t batch,
-                              const std::vector<std::byte>& x, const std::vector<std::byte>& w);
+/// on padding at some output; kept ones alone, where a pattern prunes (null: all are kept). Empty
+/// bytes if there is no such tap or the type has no infinity.
+InfinityData plant_in_weights(const ConvSpec& spec, const SparsityPattern* pattern,
+                              std::int64_t batch, const std::vector<std::byte>& x,
+                              const std::vector<std::byte>& w);
 
 /// Three pixels of the last image become infinite: two corners and the middle. Empty bytes if the
-/// type has no infinity.
+/// type has no infinity, or if the spec is sparse: what such a pixel gives at a pruned weight is
+/// not specified.
 InfinityData plant_in_images(const ConvSpec& spec, std::int64_t batch,
                              const std::vector<std::byte>& x, const std::vector<std::byte>& w);
 

@@ -5,6 +5,7 @@
 
 #include "autotune/fill.h"
 #include "compiler/epilogue.h"
+#include "runtime/pattern_checks.h"
 
 namespace convoke {
 namespace {
@@ -41,10 +42,11 @@ struct Runner {
   Runner(Target& target, std::shared_ptr<const Kernel> k, std::int64_t batch)
       : kernel(std::move(k)),
         packed(target, static_cast<std::size_t>(kernel->packed_weight_bytes())),
+        tables(target, static_cast<std::size_t>(kernel->pattern_bytes())),
         workspace(target,
                   static_cast<std::size_t>(kernel->workspace_bytes(batch, WeightForm::kPacked))) {}
   std::shared_ptr<const Kernel> kernel;
-  DeviceBuffer packed, workspace;
+  DeviceBuffer packed, tables, workspace;
   std::vector<LaunchArgs> args;  ///< one a set
 };
 
@@ -70,7 +72,9 @@ std::int64_t rotated_sets(std::int64_t set_bytes, std::int64_t cache_bytes) {
 }
 
 ProblemTensors::ProblemTensors(Target& target, const ConvSpec& spec, std::uint64_t seed)
-    : target_(target), batch_(spec.open_batch() ? kOpenBatchImages : spec.n) {
+    : target_(target),
+      batch_(spec.open_batch() ? kOpenBatchImages : spec.n),
+      pattern_(takes_pattern(spec) ? SparsityPattern::random(spec, seed) : nullptr) {
   const Bytes x = floats(spec, spec.x_elements(batch_), spec.x_type, TensorRole::kX, seed);
   const Bytes w = floats(spec, spec.w_elements(), spec.w_type, TensorRole::kW, seed);
   // Filled too: its pages must exist before the first timed launch.
@@ -102,8 +106,14 @@ ProblemTensors::ProblemTensors(Target& target, const ConvSpec& spec, std::uint64
 std::unique_ptr<TimedCall> ProblemTensors::timed(std::shared_ptr<const Kernel> kernel,
                                                  bool warm) const {
   auto run = std::make_shared<Runner>(target_, std::move(kernel), batch_);
+  if (run->tables.bytes() > 0) {
+    Bytes tables(run->tables.bytes());
+    run->kernel->pack_pattern(*pattern_, tables.data());
+    target_.copy_in(run->tables.data(), tables.data(), tables.size());
+  }
   const bool packs = run->packed.bytes() > 0;
-  if (packs) run->kernel->prepack(sets_.front().w.data(), nullptr, run->packed.data(), nullptr);
+  if (packs)
+    run->kernel->prepack(sets_.front().w.data(), run->tables.data(), run->packed.data(), nullptr);
   for (const Set& set : sets_) {
     const DeviceBuffer& weights = packs ? run->packed : set.w;
     LaunchArgs args;
@@ -112,6 +122,7 @@ std::unique_ptr<TimedCall> ProblemTensors::timed(std::shared_ptr<const Kernel> k
     args.y = {set.y.data(), set.y.bytes()};
     args.operands = set.operands.data();
     args.operand_count = set.operands.size();
+    args.pattern = {run->tables.data(), run->tables.bytes()};
     args.workspace = {run->workspace.data(), run->workspace.bytes()};
     args.batch = batch_;
     run->args.push_back(args);

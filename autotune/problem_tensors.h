@@ -12,6 +12,7 @@
 
 #include "convoke/conv_spec.h"
 #include "convoke/convoke.hpp"
+#include "convoke/sparsity_pattern.h"
 #include "runtime/target.h"
 
 namespace convoke {
@@ -43,6 +44,7 @@ std::int64_t rotated_sets(std::int64_t set_bytes, std::int64_t cache_bytes);
 
 class ProblemTensors {
  public:
+  /// @throws Error kUsage for a sparse spec without a pattern that is not bound
   ProblemTensors(Target& target, const ConvSpec& spec, std::uint64_t seed);
   /// Launches of `kernel`, weights packed beforehand, over all sets in turn, or over one (`warm`).
   /// Must not outlive this object.
@@ -63,6 +65,7 @@ class ProblemTensors {
   };
   Target& target_;
   std::int64_t batch_;
+  SparsityPattern::Ptr pattern_;  ///< drawn, where it is an operand
   std::vector<Set> sets_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "autotune/candidate.h"
 #include "compiler/spec_text.h"
+#include "runtime/pattern_checks.h"
 #include "runtime/thread_pool.h"
 
 namespace convoke {
@@ -83,6 +84,7 @@ TuneResult ProblemTuner::run() {
 /// Fills configs_, the default first. Returns why there is none.
 std::string ProblemTuner::choose_candidates() {
   if (std::string why = target_.why_unsupported(spec_); !why.empty()) return why;
+  takes_pattern(spec_);  // a sparse spec without one is refused before anything is built
   const auto fits = [&](const KernelConfig& c) {
     return options_.workspace_limit < 0 ||
            target_.workspace_bytes(spec_, c, WeightForm::kPacked) <= options_.workspace_limit;

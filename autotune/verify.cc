@@ -7,9 +7,8 @@
 #include <cstring>
 #include <deque>
 
-#include "autotune/expected.h"
 #include "autotune/guarded_buffer.h"
-#include "autotune/infinity_data.h"
+#include "autotune/verify_data.h"
 
 namespace convoke {
 namespace {
@@ -68,20 +67,13 @@ const char* to_string(Verdict verdict) {
   return "unknown";
 }
 
-struct Verifier::Impl {
+struct Verifier::Impl : VerifyData {
   Target& target;
-  const ConvSpec spec;
-  const std::int64_t batch;
-  Epilogue epilogue;
   std::string unsupported;  ///< why the target cannot run the spec
-  std::string untrusted;    ///< why a passing kernel proves nothing
-  Inputs integers, floats;
-  Expected expected_integers, expected_floats;
-  InfinityData weight_infinities, image_infinities;
 
-  Impl(Target& t, const ConvSpec& s) : target(t), spec(s), batch(s.open_batch() ? 2 : s.n) {}
+  Impl(Target& t, const ConvSpec& s)
+      : VerifyData(s), target(t), unsupported(t.why_unsupported(s)) {}
 
-  void prepare(std::uint64_t seed, Executor* executor);
   Comparison compare(const Expected& expected, const std::vector<SumClass>* classes,
                      const std::byte* y, std::int64_t count) const;
 
@@ -90,6 +82,7 @@ struct Verifier::Impl {
     const Bytes& x;
     const Bytes& w;
     const Inputs& rest;
+    const SparsityPattern* pattern;
     WeightForm form;
     bool skewed;  ///< operands just as aligned as the kernel asks for, or as their elements
     std::int64_t images;
@@ -97,32 +90,6 @@ struct Verifier::Impl {
   Bytes launch(const Kernel& kernel, const Run& run, std::string& problem) const;
   VerifyResult check(const Kernel& kernel) const;
 };
-
-void Verifier::Impl::prepare(std::uint64_t seed, Executor* executor) {
-  epilogue = Epilogue::parse(spec.epilogue);
-  const double reachable = reachable_outputs(spec, batch);
-  const double needed = reachable == 0 ? 0 : std::max(1.0, kMinTellingShare * reachable);
-  // With few outputs, all sums may be zero by chance: other data then.
-  const int attempts = spec.y_elements(batch) < 4096 ? 16 : 1;
-  for (int i = 0; i < attempts; ++i) {
-    integers = make_inputs(spec, epilogue, batch, FillKind::kIntegers, seed + 100000 * i);
-    expected_integers =
-        make_expected(&target, spec, epilogue, integers, batch, FillKind::kIntegers, executor);
-    if (expected_integers.telling >= needed) break;
-  }
-  floats = make_inputs(spec, epilogue, batch, FillKind::kFloats, seed);
-  expected_floats =
-      make_expected(&target, spec, epilogue, floats, batch, FillKind::kFloats, executor);
-  weight_infinities = plant_in_weights(spec, batch, integers.x, integers.w);
-  image_infinities = plant_in_images(spec, batch, integers.x, integers.w);
-  const auto outputs = static_cast<double>(spec.y_elements(batch));
-  if (expected_integers.telling < needed)
-    untrusted = fmt::format("only {:.0f} of {:.0f} outputs would show an error, {:.0f} are needed",
-                            expected_integers.telling, reachable, std::ceil(needed));
-  else if (expected_floats.comparable < kMinComparableShare * outputs)
-    untrusted = fmt::format("only {:.0f} of {:.0f} outputs are in range of {}",
-                            expected_floats.comparable, outputs, to_string(spec.y_type));
-}
 
 Comparison Verifier::Impl::compare(const Expected& expected, const std::vector<SumClass>* classes,
                                    const std::byte* y, std::int64_t count) const {
@@ -173,6 +140,9 @@ Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& 
                   skew(spec.y_type), GuardedBuffer::Poison::kOutput);
   GuardedBuffer workspace(target, "the workspace",
                           static_cast<std::size_t>(kernel.workspace_bytes(run.images, run.form)));
+  Bytes host_tables(static_cast<std::size_t>(kernel.pattern_bytes()));
+  if (!host_tables.empty()) kernel.pack_pattern(*run.pattern, host_tables.data());
+  GuardedBuffer tables(target, "the pattern", host_tables);
   GuardedBuffer packed(target, "the packed weights",
                        packed_form ? static_cast<std::size_t>(kernel.packed_weight_bytes()) : 0);
   std::deque<GuardedBuffer> operands;
@@ -186,7 +156,7 @@ Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& 
     operand_buffers.push_back({operands.back().data(), operands.back().bytes()});
   }
   if (packed_form) {
-    kernel.prepack(w.data(), nullptr, packed.data(), nullptr);
+    kernel.prepack(w.data(), host_tables.empty() ? nullptr : tables.data(), packed.data(), nullptr);
     packed.read_back();
     problem = packed.damage_outside();
     if (!problem.empty()) return {};
@@ -199,11 +169,12 @@ Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& 
   args.y = {y.data(), y.bytes()};
   args.operands = operand_buffers.data();
   args.operand_count = operand_buffers.size();
+  args.pattern = {host_tables.empty() ? nullptr : tables.data(), tables.bytes()};
   args.workspace = {workspace.data(), workspace.bytes()};
   args.batch = run.images;
   kernel.launch(args, run.form);
 
-  std::vector<GuardedBuffer*> inputs = {&x, &w, &packed};
+  std::vector<GuardedBuffer*> inputs = {&x, &w, &tables, &packed};
   for (GuardedBuffer& operand : operands) inputs.push_back(&operand);
   for (GuardedBuffer* input : inputs) {
     input->read_back();
@@ -226,7 +197,7 @@ VerifyResult Verifier::Impl::check(const Kernel& kernel) const {
     *y = launch(kernel, run, result.reason);
     if (result.reason.empty()) {
       const Comparison found = compare(expected, classes, y->data(), spec.y_elements(run.images));
-      if (&expected == &expected_floats)
+      if (&expected == &float_trial.expected)
         result.max_error = found.max_error, result.tolerance = found.tolerance;
       if (found.wrong == 0) return true;
       result.reason = fmt::format("{} ({} of {} outputs are wrong)", found.first, found.wrong,
@@ -239,30 +210,36 @@ VerifyResult Verifier::Impl::check(const Kernel& kernel) const {
   constexpr auto kPlain = WeightForm::kPlain;
   constexpr auto kPacked = WeightForm::kPacked;
   Bytes y, again;
-  if (!passes("integers", {integers.x, integers.w, integers, kPlain, true, batch},
-              expected_integers, nullptr, &y))
-    return result;
-  if (packs && !passes("integers", {integers.x, integers.w, integers, kPacked, true, batch},
-                       expected_integers, nullptr, &y))
-    return result;
+  const Trial& first = integer_trials.front();
+  const SparsityPattern* pattern = first.pattern.get();
+  for (const Trial& trial : integer_trials) {
+    const char* what = &trial == &first ? "integers" : "integers, second pattern";
+    const auto run = [&](WeightForm form) {
+      return Run{integers.x, trial.w, integers, trial.pattern.get(), form, true, batch};
+    };
+    if (!passes(what, run(kPlain), trial.expected, nullptr, &y)) return result;
+    if (packs && !passes(what, run(kPacked), trial.expected, nullptr, &y)) return result;
+  }
   if (!weight_infinities.bytes.empty() &&
       !passes("infinite weights on padding",
-              {integers.x, weight_infinities.bytes, integers, kPlain, false, batch},
-              expected_integers, &weight_infinities.classes, &y))
+              {integers.x, weight_infinities.bytes, integers, pattern, kPlain, false, batch},
+              first.expected, &weight_infinities.classes, &y))
     return result;
   if (!image_infinities.bytes.empty() &&
       !passes("infinite pixels",
-              {image_infinities.bytes, integers.w, integers, kPlain, false, batch},
-              expected_integers, &image_infinities.classes, &y))
+              {image_infinities.bytes, first.w, integers, pattern, kPlain, false, batch},
+              first.expected, &image_infinities.classes, &y))
     return result;
   if (spec.open_batch() &&
-      !passes("integers, batch 1", {integers.x, integers.w, integers, kPlain, false, 1},
-              expected_integers, nullptr, &y))
+      !passes("integers, batch 1", {integers.x, first.w, integers, pattern, kPlain, false, 1},
+              first.expected, nullptr, &y))
     return result;
-  if (!passes("floats", {floats.x, floats.w, floats, kPlain, false, batch}, expected_floats,
-              nullptr, &y) ||
-      !passes("floats", {floats.x, floats.w, floats, packs ? kPacked : kPlain, true, batch},
-              expected_floats, nullptr, &again))
+  const auto run_floats = [&](WeightForm form, bool skewed) {
+    return Run{floats.x, float_trial.w, floats, pattern, form, skewed, batch};
+  };
+  if (!passes("floats", run_floats(kPlain, false), float_trial.expected, nullptr, &y) ||
+      !passes("floats", run_floats(packs ? kPacked : kPlain, true), float_trial.expected, nullptr,
+              &again))
     return result;
   if (y != again) {
     const auto at = std::mismatch(y.begin(), y.end(), again.begin()).first - y.begin();
@@ -277,8 +254,7 @@ VerifyResult Verifier::Impl::check(const Kernel& kernel) const {
 
 Verifier::Verifier(Target& target, const ConvSpec& spec, std::uint64_t seed, Executor* executor)
     : impl_(std::make_unique<Impl>(target, spec)) {
-  impl_->unsupported = target.why_unsupported(spec);
-  if (impl_->unsupported.empty()) impl_->prepare(seed, executor);
+  if (impl_->unsupported.empty()) impl_->prepare(target, seed, executor);
 }
 
 Verifier::~Verifier() = default;

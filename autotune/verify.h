@@ -3,6 +3,8 @@
 //  equal) floats      within a bound that follows each output's own rounding errors (tolerance.h)
 //  infinities  planted where only padding, dead taps or other outputs would meet them: they must
 //  not spread twice       plain and packed weights give the same bits
+//  patterns    pruned weights hold infinities (integers) or NaN (floats), which must not show; a
+//  bound kernel runs with a second pattern, too
 // always with outputs and workspace poisoned, red zones around every buffer, buffers no better
 // aligned than promised, and inputs that must not change. An open batch also runs with one image.
 #pragma once
@@ -18,16 +20,6 @@ namespace convoke {
 enum class Verdict { kPassed, kFailed, kUntrusted, kUnsupported };
 const char* to_string(Verdict);  ///< "passed", "failed", "untrusted", "unsupported"
 
-/// An output can show an error of its sum if the sum is not zero and the stored value changes
-/// (beyond the tolerance, where there is one) when the sum changes by one. A result with fewer than
-/// this share of such outputs, among those that read any input at all, is untrusted. (Where no
-/// output reads any input, all must equal epilogue(0), and there is nothing that the data could
-/// hide.)
-inline constexpr double kMinTellingShare = 0.05;
-/// Share of the float outputs whose tolerance must be finite: in range, and no division by nearly
-/// zero.
-inline constexpr double kMinComparableShare = 0.5;
-
 struct VerifyResult {
   Verdict verdict = Verdict::kUntrusted;
   double max_error = 0;  ///< largest |y - reference| of the float run
@@ -40,7 +32,8 @@ struct VerifyResult {
 class Verifier {
  public:
   /// Runs the reference (spec.n images; 2 when the batch is open), unless the target cannot run the
-  /// spec anyway. `executor` speeds the reference up and may be null.
+  /// spec anyway. `executor` speeds the reference up and may be null. The patterns of a bound spec
+  /// are drawn. @throws Error kUsage for a sparse spec without a pattern that is not bound.
   Verifier(Target& target, const ConvSpec& spec, std::uint64_t seed, Executor* executor = nullptr);
   ~Verifier();
   /// Checks one configuration, plain and packed weights. Thread-safe if the target is.

@@ -6,8 +6,8 @@
 
 #include "compiler/epilogue.h"
 #include "compiler/kernel_config.h"
-#include "compiler/sparsity.h"
 #include "convoke/convoke.hpp"
+#include "runtime/pattern_checks.h"
 #include "runtime/target.h"
 
 namespace convoke {
@@ -87,48 +87,6 @@ void check_disjoint(const Extent& written, const Extent& other) {
 
 constexpr std::size_t kWideAlignment = 64;  // of packed weights, tables and workspaces
 constexpr std::size_t kHostTableAlignment = alignof(std::max_align_t);
-
-/// Whether the spec's pattern is an operand. @throws Error kUsage where it is neither that nor a
-/// constant that belongs to the spec.
-bool takes_pattern(const ConvSpec& spec) {
-  const Sparsity sparsity = Sparsity::parse(spec.sparsity);
-  if (spec.pattern != nullptr) {
-    const std::string signature = with_pattern(spec, spec.pattern).sparsity;
-    if (signature != spec.sparsity)
-      refuse(fmt::format("the pattern keeps {}, the spec says {}: give both to with_pattern()",
-                         signature, spec.sparsity));
-  } else if (sparsity.kind != SparsityKind::kNone && !sparsity.bound) {
-    refuse(
-        fmt::format("sparsity {} has no pattern: set ConvSpec::pattern (with_pattern()), or add "
-                    ":bound and give one to each launch",
-                    spec.sparsity));
-  }
-  return sparsity.bound;
-}
-
-/// A bound kernel's tables have room for the units of its signature. N of M (nm) hold for any
-/// pattern of the kind.
-void check_counts(const ConvSpec& spec, const SparsityPattern& pattern) {
-  if (!pattern.fits(spec))
-    refuse(fmt::format("the pattern is one for {}, this plan is for {}", pattern.description(),
-                       to_string(spec)));
-  const SparsityKind kind = Sparsity::parse(spec.sparsity).kind;
-  if (kind == SparsityKind::kNm) return;
-  const SparsityUnits expected = sparsity_units(spec);
-  const bool by_group = kind == SparsityKind::kChannel || kind == SparsityKind::kInput;
-  const std::int64_t parts = by_group ? spec.groups : 1;
-  std::vector<std::int64_t> kept(static_cast<std::size_t>(parts));
-  for (const std::int64_t unit : pattern.kept())
-    ++kept[static_cast<std::size_t>(unit / (expected.units / parts))];
-  for (std::size_t part = 0; part < kept.size(); ++part)
-    if (kept[part] != expected.kept / parts)
-      refuse(
-          fmt::format("the pattern keeps {} of {} units{}, this plan's {} stands for {}: patterns "
-                      "of a bound plan all keep as many",
-                      kept[part], expected.units / parts,
-                      parts > 1 ? fmt::format(" in group {}", part) : std::string(), spec.sparsity,
-                      expected.kept / parts));
-}
 
 }  // namespace
 
@@ -274,7 +232,7 @@ void Plan::pack_pattern(const SparsityPattern& pattern, Buffer tables) const {
   if (!p.bound)
     refuse(fmt::format("the plan of {} takes no pattern: its sparsity is not bound",
                        to_string(p.spec)));
-  check_counts(p.spec, pattern);
+  check_bound_pattern(p.spec, pattern);
   if (p.table_bytes() > 0)
     check_buffer("the tables' buffer", tables.data, tables.bytes, p.table_bytes(),
                  kHostTableAlignment);
