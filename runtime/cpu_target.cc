@@ -62,6 +62,7 @@ class CpuTarget final : public Target {
     return predict_cpu_us(spec, config.cpu, isa(), info_.threads);
   }
   double limit_us(const ConvSpec& spec) const override;
+  double bytes_us(const ConvSpec& spec) const override;
   std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config,
                                WeightForm form) const override {
     return cpu_workspace_bytes(make_cpu_schedule(spec, config.cpu, isa()),
@@ -94,6 +95,7 @@ class CpuTarget final : public Target {
   }
   void require_legal(const ConvSpec& spec, const KernelConfig& config) const;
   std::string backend_emit(const ConvSpec& spec, const KernelConfig& config, int format) const;
+  double bandwidth_gb_s() const;
 
   CpuTargetParts parts_;
   DeviceInfo info_;
@@ -129,10 +131,18 @@ CpuTarget::CpuTarget(CpuTargetParts parts)
   info_.peak_gflops_f32 = cpu_peak_gflops(isa(), parts_.cpu.max_ghz, info_.threads, DataType::kF32);
 }
 
-double CpuTarget::limit_us(const ConvSpec& spec) const {
+double CpuTarget::bandwidth_gb_s() const {
   std::call_once(bandwidth_once_,
                  [this] { bandwidth_gb_s_ = measure_read_gb_s(*parts_.executor); });
-  return cpu_limit_us(spec, isa(), parts_.cpu.max_ghz, info_.threads, bandwidth_gb_s_);
+  return bandwidth_gb_s_;
+}
+
+double CpuTarget::limit_us(const ConvSpec& spec) const {
+  return cpu_limit_us(spec, isa(), parts_.cpu.max_ghz, info_.threads, bandwidth_gb_s());
+}
+
+double CpuTarget::bytes_us(const ConvSpec& spec) const {
+  return compulsory_bytes(spec, spec.open_batch() ? 1 : spec.n) / bandwidth_gb_s() / 1e3;
 }
 
 void CpuTarget::require_legal(const ConvSpec& spec, const KernelConfig& config) const {

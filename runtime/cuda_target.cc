@@ -9,6 +9,7 @@
 #include "compiler/cuda_cost.h"
 #include "compiler/emit_cuda.h"
 #include "compiler/spec_text.h"
+#include "runtime/cpu_limits.h"
 #include "runtime/cuda_aot.h"
 #include "runtime/cuda_builder.h"
 #include "runtime/cuda_kernel.h"
@@ -39,6 +40,9 @@ class CudaTarget final : public Target {
   }
   double limit_us(const ConvSpec& spec) const override {
     return cuda_limit_us(spec, parts_.device);
+  }
+  double bytes_us(const ConvSpec& spec) const override {
+    return compulsory_bytes(spec, spec.open_batch() ? 1 : spec.n) / parts_.device.memory_gb_s / 1e3;
   }
   std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config,
                                WeightForm) const override {

@@ -100,6 +100,10 @@ class Target {
   /// Lower bound of the time from arithmetic peak and compulsory bytes, microseconds. The first
   /// call measures the memory's bandwidth (tens of milliseconds).
   virtual double limit_us(const ConvSpec& spec) const = 0;
+  /// Time in which the memory moves the compulsory bytes of a launch, wherever its caches would
+  /// keep them, microseconds; 0 if it is not known. limit_us is this or more where caches do not
+  /// hold all tensors.
+  virtual double bytes_us(const ConvSpec&) const { return 0; }
   /// What Kernel::workspace_bytes will say, without compiling: for spec.n images, or one if the
   /// batch is open.
   virtual std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config,

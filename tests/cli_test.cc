@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "compiler/spec_text.h"
+#include "convoke/sparsity_pattern.h"
 #include "tests/subprocess.h"
 
 namespace convoke {
@@ -64,6 +66,8 @@ TEST(Cli, RefusesBadInputWithOneSentenceAndItsCode) {
       {{"verify", kProblem, "--pass", "fprop,fprop"}, 2, "named twice"},
       {{"verify", kProblem, "--epilogue", "relu(acc +)"}, 2, "epilogue column 11"},
       {{"verify", kProblem, "--sparsity", "channel:7"}, 2, "sparsity"},
+      {{"verify", kProblem, "--sparsity", "chanel:0.5"}, 2, "unknown sparsity \"chanel:0.5\""},
+      {{"verify", kProblem, "--sparsity", "block:0.5@2x2"}, 2, "a number from 4 to 128"},
       {{"verify", kProblem, "--batch", "0"}, 2, "--batch: 0 is outside 1 to 2147483647"},
       {{"verify", kProblem, "--batch", "many"}, 2, "--batch: 'many' is not an integer"},
       {{"verify", kProblem, "--batch", "99999999999999999999"}, 2, "is outside"},
@@ -101,6 +105,29 @@ TEST(Cli, RefusesBadInputWithOneSentenceAndItsCode) {
     EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << command << run.err;
     EXPECT_EQ(run.out, "") << command;
   }
+}
+
+TEST(Cli, TakesAPatternThatFitsTheProblem) {
+  const std::string file = scratch("pattern") + "/pattern.txt";
+  const std::string problem = "mb1ic4ih8oc4kh3";
+  SparsityPattern::from_units(parse_problem(problem + " sparsity=channel:0.5").spec, {1, 2})
+      ->save(file);
+  const auto refuses = [&](std::vector<std::string> words, const std::string& sentence) {
+    words.insert(words.begin(), {"verify", "--pattern", file});
+    const Finished run = convoke(words);
+    EXPECT_EQ(run.code, 2) << run.err;
+    EXPECT_THAT(run.err, HasSubstr(sentence));
+  };
+  refuses({problem, problem},
+          "--pattern: g1ic4oc4kh3kw3 channel:0.5 is one problem's, 2 are given");
+  refuses({problem, "--pass", "fprop,dgrad"}, "2 are given");
+  refuses({"mb1ic4ih8oc8kh3"}, "--pattern: ");
+  refuses({problem, "--sparsity", "input:0.5"}, "--pattern: ");
+  refuses({problem, "--sparsity", "channel:0.5:bound"}, "--pattern: ");
+  write_file(file, "convoke-sparsity 1\n");
+  refuses({problem}, "--pattern: ");
+  std::filesystem::remove(file);
+  refuses({problem}, file);
 }
 
 TEST(Cli, NamesFileAndLineOfABadProblem) {

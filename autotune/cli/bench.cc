@@ -8,6 +8,7 @@
 #include "autotune/measure.h"
 #include "autotune/peer.h"
 #include "autotune/problem_tensors.h"
+#include "autotune/sparse_data.h"
 
 namespace convoke::cli {
 namespace {
@@ -32,7 +33,7 @@ void measure(Target& target, const Selectors& selectors, const Peer* peer, doubl
   std::optional<PeerConv> other;
   if (peer) {
     try {
-      other.emplace(peer->create(spec, tensors.w(), target.info().threads));
+      other.emplace(peer->create(dense_problem(spec), tensors.w(), target.info().threads));
       theirs = target.prepare_timing({[&](void*) { other->run(tensors.x(), tensors.y()); }});
       calls.push_back(theirs.get());
     } catch (const Error& error) {

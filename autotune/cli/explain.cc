@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autotune/cli/commands.h"
+#include "autotune/cli/explain_sparsity.h"
 #include "autotune/cli/json.h"
 #include "autotune/cli/report.h"
 #include "autotune/cli/terminal.h"
@@ -74,6 +75,7 @@ struct Explanation {
   double chosen_us = 0;
   std::vector<Ranked> best;
   std::optional<GpuLaunch> launch;
+  std::optional<SparsityExplanation> sparsity;
 
   /// The target's limit is the larger of its arithmetic and its memory time.
   const char* bound() const { return limit_us > 1.001 * arithmetic_us ? "memory" : "arithmetic"; }
@@ -119,6 +121,8 @@ void explain_kernel(Target& target, const Selectors& selectors, Explanation& e) 
   if (e.choice.config.target == TargetKind::kCuda)
     e.launch = describe_launch(target, spec, e.choice.config, e.key, e.batch);
 
+  if (!spec.sparsity.empty())
+    e.sparsity = explain_sparsity(target, spec, e.choice.config, tuning_db(), selectors.seed);
   e.chosen_us = target.predict_us(spec, e.choice.config);
   for (const KernelConfig& config : target.enumerate(spec))
     e.best.push_back({target.predict_us(spec, config), config});
@@ -197,6 +201,7 @@ Json to_json(const Explanation& e, const DeviceInfo& device) {
   for (const PlanStep& step : e.steps)
     object["steps"].push_back({{"name", step.name}, {"workspace_bytes", step.workspace_bytes}});
   if (e.launch) object["launch"] = to_json(*e.launch);
+  if (e.sparsity) object["sparsity"] = to_json(*e.sparsity);
   object["configs"] = e.space;
   object["predicted_best"] = Json::array();
   for (const Ranked& ranked : e.best)
@@ -242,6 +247,8 @@ std::string to_text(const Explanation& e, const DeviceInfo& device) {
                             e.bound(), e.arithmetic_us));
   line("config", print_config(e.choice.config));
   line("", source_text(e.choice));
+  if (e.sparsity)
+    for (const auto& [head, value] : to_lines(*e.sparsity, spec)) line(head.c_str(), value);
   line("kernel", fmt::format("{} {}", e.key, e.cached));
   if (e.launch) line("launch", to_text(*e.launch));
   line("weights", e.packed_weights ? fmt::format("packed once, {}",

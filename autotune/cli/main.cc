@@ -93,8 +93,13 @@ CLI::App* Parser::problem_command(const char* name, const char* what, Command ru
   sub->add_option("--epilogue", raw.epilogue,
                   "Expression over acc, as in 'relu(acc * scale[k] + bias[k])'")
       ->type_name("EXPR");
-  sub->add_option("--sparsity", raw.sparsity, "KIND:KEEP, as in channel:0.5")
+  sub->add_option("--sparsity", raw.sparsity,
+                  "channel:KEEP[@B], input:KEEP[@G], block:KEEP@KxC, unstructured:KEEP or nm:N:M; "
+                  ":bound behind it makes the pattern an operand; none is dense")
       ->type_name("KIND:KEEP");
+  sub->add_option("--pattern", raw.pattern,
+                  "File of a saved sparsity pattern, for one problem (default: drawn by --seed)")
+      ->type_name("FILE");
   sub->add_option("--layout", raw.layout, "nhwc or nchw")->type_name("LAYOUT");
   sub->add_option("--batch", raw.batch, "Images, or ? for an open batch (overrides mb)")
       ->type_name("N");
@@ -105,7 +110,8 @@ CLI::App* Parser::problem_command(const char* name, const char* what, Command ru
   sub->add_option("--workspace-limit", raw.workspace_limit,
                   "Bytes of workspace that a launch may need")
       ->type_name("BYTES");
-  sub->add_option("--seed", raw.seed, "Seed of the data (default 1)")->type_name("N");
+  sub->add_option("--seed", raw.seed, "Seed of the data and of sparsity patterns (default 1)")
+      ->type_name("N");
   return sub;
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "compiler/epilogue.h"
+#include "compiler/sparsity.h"
 
 namespace convoke::cli {
 namespace {
@@ -69,6 +70,16 @@ std::vector<std::string> join_words(const std::vector<std::string>& words) {
   return descriptors;
 }
 
+/// Gives a sparse problem the pattern that is named, or one that is drawn.
+void add_pattern(const Selectors& selectors, ConvSpec& spec) {
+  if (selectors.pattern) {
+    if (spec.sparsity.empty()) spec.sparsity = selectors.pattern->signature();
+    spec = with_option("--pattern", [&] { return with_pattern(spec, selectors.pattern); });
+  } else if (!spec.sparsity.empty() && !Sparsity::parse(spec.sparsity).bound) {
+    spec = with_pattern(spec, SparsityPattern::random(spec, selectors.seed));
+  }
+}
+
 /// `problem` with the overrides of the command line. @throws Error kUsage if they do not fit
 /// together.
 Problem apply(const Selectors& selectors, const Problem& problem, std::optional<Pass> pass) {
@@ -85,6 +96,7 @@ Problem apply(const Selectors& selectors, const Problem& problem, std::optional<
     spec = parse_problem(print_spec(spec) + " sparsity=" + *selectors.sparsity).spec;
   }
   spec.validate();
+  add_pattern(selectors, spec);
   return result;
 }
 
@@ -158,6 +170,8 @@ Selectors parse(const RawSelectors& raw) {
                         raw.sparsity));
     result.sparsity = raw.sparsity;
   }
+  if (!raw.pattern.empty())
+    result.pattern = with_option("--pattern", [&] { return SparsityPattern::load(raw.pattern); });
   if (raw.batch == "?") {
     result.batch = kOpenBatch;
   } else if (!raw.batch.empty()) {
@@ -200,6 +214,9 @@ std::vector<Problem> select_problems(const Selectors& selectors) {
 
   std::vector<std::optional<Pass>> passes(selectors.passes.begin(), selectors.passes.end());
   if (passes.empty()) passes.push_back(std::nullopt);
+  if (selectors.pattern && listed.size() * passes.size() > 1)
+    usage(fmt::format("--pattern: {} is one problem's, {} are given",
+                      selectors.pattern->description(), listed.size() * passes.size()));
   std::vector<Problem> result;
   for (const Problem& problem : listed) {
     for (const std::optional<Pass>& pass : passes) {

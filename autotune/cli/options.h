@@ -13,6 +13,7 @@
 #include "compiler/kernel_config.h"
 #include "compiler/spec_text.h"
 #include "convoke/conv_spec.h"
+#include "convoke/sparsity_pattern.h"
 #include "runtime/target.h"
 
 namespace convoke::cli {
@@ -27,6 +28,7 @@ struct Selectors {
   std::optional<Layout> layout;
   std::optional<std::string> epilogue;  ///< canonical
   std::optional<std::string> sparsity;
+  SparsityPattern::Ptr pattern;       ///< --pattern; null: drawn with the seed
   std::optional<std::int64_t> batch;  ///< kOpenBatch for `?`
   std::optional<KernelConfig> config;
   std::optional<double> budget_seconds;
@@ -38,8 +40,8 @@ struct Selectors {
 /// The same as typed. CLI11 writes here.
 struct RawSelectors {
   std::vector<std::string> files, words;
-  std::string target = "auto", pass, dtype, layout, epilogue, sparsity, batch, config, budget,
-              workspace_limit, seed;
+  std::string target = "auto", pass, dtype, layout, epilogue, sparsity, pattern, batch, config,
+              budget, workspace_limit, seed;
   bool json = false;
 };
 
@@ -48,7 +50,8 @@ struct RawSelectors {
 Selectors parse(const RawSelectors& raw);
 
 /// The problems that the selectors stand for, overrides applied, every pass of --pass in turn. Of
-/// several lists, the list's name goes before the problem's: lenet_k5/conv1.
+/// several lists, the list's name goes before the problem's: lenet_k5/conv1. A sparse problem has
+/// its pattern, that of --pattern or one drawn with the seed, unless it is bound.
 /// @throws Error kUsage (with FILE:LINE for lists), also if there is none.
 std::vector<Problem> select_problems(const Selectors& selectors);
 

@@ -111,6 +111,7 @@ Json to_json(const Record& record, const std::string& command, const DeviceInfo&
   object["count"] = record.problem.count;
   object["pass"] = to_string(spec.pass);
   object["dtype"] = type_text(spec);
+  object["pattern"] = spec.pattern ? Json(spec.pattern->hash()) : Json(nullptr);
   object["target"] = device.target;
   object["device"] = device.key;
   object["status"] = record.status;
