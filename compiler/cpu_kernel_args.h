@@ -14,6 +14,7 @@ struct CpuKernelArgs {
   void* y = nullptr;
   std::int64_t n = 0;  ///< images in this launch
   const void* operand[kMaxEpilogueOperands] = {};
+  const void* pattern = nullptr;  ///< tables as SparseTables says; read if the pattern is bound
 };
 
 /// Runs tasks [begin, end) of the kernel's CpuSchedule::tasks(n). `scratch` belongs to the calling

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "compiler/planar_tiles.h"
+
 namespace convoke {
 namespace {
 
@@ -27,8 +29,10 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
                  spec.c_per_group() % 2 == 0 && (config.kc == 0 || config.kc % 2 == 0);
   schedule.staged =
       !schedule.dot && (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
+  ConvSpec packed = spec;
+  packed.k = spec.groups * packed_filters(spec, config);
   schedule.weights =
-      make_packed_weights(spec, config.nv, isa.lanes(), config.kc, schedule.dot ? 2 : 1);
+      make_packed_weights(packed, config.nv, isa.lanes(), config.kc, schedule.dot ? 2 : 1);
   const std::int64_t channels = schedule.staged ? spec.c_per_group() : spec.c;
   schedule.merged = channels == schedule.weights.kc && spec.dilation_w == 1;
   schedule.flat = config.axis == TileAxis::kAxisQ && pointwise(spec);
@@ -51,8 +55,18 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
     // The accumulators of one register tile, on their way to the epilogue.
     schedule.scratch_bytes = std::int64_t{config.mr} * config.nv * isa.lanes() * 4;
   } else if (schedule.staged) {
+    schedule.image_bytes = staged_rows * spec.w * spec.c_per_group() * std::int64_t{4};
+    schedule.scratch_bytes = schedule.images_per_task * schedule.image_bytes;
+  }
+  if (sparse_form(spec, config) == SparseForm::kChannels) {
+    schedule.sums = ceil_div(schedule.scratch_bytes, 64) * 64;
+    schedule.sums_filters =
+        schedule.panels_per_task * schedule.weights.kinds.front().vectors * isa.lanes();
+    // A vector beyond the last sum is read with it.
     schedule.scratch_bytes =
-        schedule.images_per_task * staged_rows * spec.w * spec.c_per_group() * std::int64_t{4};
+        schedule.sums +
+        4 * (schedule.images_per_task * schedule.rows_per_task * spec.q * schedule.sums_filters +
+             isa.lanes());
   }
   return schedule;
 }
@@ -134,16 +148,24 @@ std::vector<PanelPiece> make_panel_pieces(const CpuSchedule& schedule, std::int6
 }
 
 CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
+  CpuSchedule schedule;
   switch (config.family) {
     case CpuFamily::kGemm:
     case CpuFamily::kAmx:
-      return make_gemm_schedule(spec, config, isa);
+      schedule = make_gemm_schedule(spec, config, isa);
+      break;
     case CpuFamily::kDirect:
-      return make_direct_schedule(spec, config, isa);
+      schedule = make_direct_schedule(spec, config, isa);
+      break;
     case CpuFamily::kDepthwise:
-      return make_depthwise_schedule(spec, config, isa);
+      schedule = make_depthwise_schedule(spec, config, isa);
+      break;
+    case CpuFamily::kSparse:
+      schedule = make_planar_schedule(spec, config, isa);
+      break;
   }
-  return {};
+  add_sparse_tables(spec, config, schedule);
+  return schedule;
 }
 
 }  // namespace convoke

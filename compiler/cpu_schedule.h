@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/cpu_isa.h"
+#include "compiler/cpu_sparse.h"
 #include "compiler/kernel_config.h"
 #include "convoke/conv_spec.h"
 
@@ -26,7 +27,11 @@ struct PanelKind {
 ///   [group][panel][block of kc channels][packed r][packed s][channel / pair][filter in
 ///   panel][pair]
 /// Filters beyond the group's last and the missing channel of an odd pair are zero. `pair` is 1, or
-/// 2 for the dot-product types. Packed taps are the ranges live_r x live_s of the spec.
+/// 2 for the dot-product types. Packed taps are the ranges live_r x live_s of the spec. Sparse
+/// kernels (cpu_sparse.h) have only the kept filters of a group (kChannels), or
+///   [group][panel][list entry][filter in panel][pair]  (kLists)
+///   [list entry] as f32, then u32 [channel of y]       (kPlanar): not 0 if a kept weight is not
+/// finite.
 struct PackedWeights {
   DataType type = DataType::kF32;  ///< element type in the packed buffer
   int pair = 1;
@@ -42,11 +47,31 @@ struct PackedWeights {
   std::int64_t bytes = 0;           ///< whole buffer, all groups
 };
 
+/// The scratch of the sparse family (planar_tiles.h). A tile is tile_rows output rows by
+/// tile_vectors vectors of columns. Tiles cover a task's rows and columns and may reach beyond: the
+/// scratch does too, and what is computed there is not stored.
+struct PlanarShape {
+  std::int64_t tile_rows = 1, tile_vectors = 1;
+  std::int64_t row_tiles = 1, column_tiles = 1;  ///< of a full task
+  std::int64_t pitch = 0;                        ///< floats of one phase of a row
+  std::int64_t row = 0, plane = 0;               ///< floats
+  std::int64_t rows = 0;                         ///< of a plane
+  std::int64_t sums = 0;                         ///< byte offset in scratch of [filter][tile]
+  /// Bytes from tap (0, 0), channel 0 to another.
+  std::int64_t offset(const ConvSpec& spec, std::int64_t c, std::int64_t r, std::int64_t s) const {
+    const Range live_r = spec.live_r(), live_s = spec.live_s();
+    const std::int64_t column = (s - live_s.begin) * spec.dilation_w;
+    return 4 * (c * plane + (r - live_r.begin) * spec.dilation_h * row +
+                column % spec.stride_w * pitch + column / spec.stride_w);
+  }
+};
+
 /// Tasks are numbered ((group block * filter blocks + filter block) * image blocks + image block) *
 /// row blocks + row block, so that neighbouring tasks share weights.
 struct CpuSchedule {
   PackedWeights weights;
   std::int64_t scratch_bytes = 0;  ///< per worker
+  std::int64_t image_bytes = 0;    ///< gemm: of an image's converted input in scratch
   std::int64_t images_per_task = 1;
   std::int64_t row_blocks = 1, rows_per_task = 1;
   std::int64_t group_blocks = 1, groups_per_task = 1;
@@ -56,6 +81,11 @@ struct CpuSchedule {
   bool staged = false;  ///< the input of a task is first converted to f32 nhwc in scratch
   bool merged = false;  ///< the taps of a filter row follow each other in the input and in a panel
   bool dot = false;     ///< bf16 pairs are multiplied by vdpbf16ps
+  SparseTables sparse;
+  PlanarShape planar;  ///< kPlanar
+  /// kChannels: byte offset in scratch of the task's sums, f32 [image][row][column][filter of the
+  /// task], and the length of the last axis, whole panels.
+  std::int64_t sums = 0, sums_filters = 0;
 
   std::int64_t image_blocks(std::int64_t n) const {
     return (n + images_per_task - 1) / images_per_task;

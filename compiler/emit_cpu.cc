@@ -35,6 +35,9 @@ std::unique_ptr<llvm::Module> emit_cpu(llvm::LLVMContext& context, const ConvSpe
     case CpuFamily::kAmx:
       emit_amx(emitter);
       break;
+    case CpuFamily::kSparse:
+      emit_planar(emitter);
+      break;
   }
   std::string complaint;
   llvm::raw_string_ostream stream(complaint);

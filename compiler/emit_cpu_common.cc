@@ -1,10 +1,14 @@
 #include "compiler/emit_cpu_common.h"
 
+#include <fmt/format.h>
+#include <llvm/IR/Constants.h>
 #include <llvm/IR/Intrinsics.h>
 
 #include <cstddef>
 
 #include "compiler/emit_cpu_epilogue.h"
+#include "compiler/sparsity.h"
+#include "convoke/error.h"
 
 namespace convoke {
 
@@ -40,6 +44,43 @@ CpuEmitter::CpuEmitter(llvm::Module& module, const ConvSpec& spec_in, const CpuC
   for (std::size_t i = 0; i < epilogue.operands().size(); ++i) {
     operands.push_back(field(offsetof(CpuKernelArgs, operand) + i * sizeof(void*), ptr));
   }
+  tables = pattern_tables(module);
+}
+
+Value* CpuEmitter::pattern_tables(llvm::Module& module) {
+  const SparseTables& sparse = schedule.sparse;
+  if (sparse.form == SparseForm::kDense || sparse.form == SparseForm::kMasked) return nullptr;
+  if (Sparsity::parse(spec.sparsity).bound) {
+    Value* place = offset(function->getArg(0), offsetof(CpuKernelArgs, pattern));
+    return b.CreateLoad(b.getPtrTy(), place);
+  }
+  if (spec.pattern == nullptr) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("sparsity {} has no pattern to emit: set ConvSpec::pattern, or add "
+                            ":bound",
+                            spec.sparsity));
+  }
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(sparse.bytes));
+  write_sparse_tables(spec, schedule, *spec.pattern, bytes.data());
+  // What follows is for packing.
+  bytes.resize(
+      static_cast<std::size_t>(sparse.form == SparseForm::kLists ? sparse.sources : sparse.bits));
+  llvm::Constant* data = llvm::ConstantDataArray::get(module.getContext(), bytes);
+  auto* constant = new llvm::GlobalVariable(module, data->getType(), true,
+                                            llvm::GlobalValue::PrivateLinkage, data, "pattern");
+  constant->setAlignment(llvm::Align(64));
+  return constant;
+}
+
+Value* CpuEmitter::table_i32(std::int64_t at, Value* index) {
+  Value* entry =
+      b.CreateAlignedLoad(b.getInt32Ty(), offset(tables, add(mul(index, 4), at)), llvm::Align(4));
+  return b.CreateSExt(entry, b.getInt64Ty());
+}
+
+Value* CpuEmitter::table_i64(std::int64_t at, Value* index) {
+  return b.CreateAlignedLoad(b.getInt64Ty(), offset(tables, add(mul(index, 8), at)),
+                             llvm::Align(8));
 }
 
 void CpuEmitter::loop(Value* begin, Value* end, std::int64_t step, const Body& body) {
@@ -168,6 +209,38 @@ void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count) {
     Value* pointer = offset(y, mul(add(at, lane * stride), size));
     store_scalar(b.CreateExtractElement(result, lane), pointer, spec.y_type);
   }
+}
+
+void CpuEmitter::finish_row(Value* acc, Value* k, Value* at, int count) {
+  std::vector<Value*> values;
+  Value* bytes = mul(at, size_of(spec.y_type));
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    values.push_back(epilogue.operands()[i].per_channel
+                         ? splat(load_scalar(offset(operands[i], mul(k, 4)), DataType::kF32))
+                         : load_vector(offset(operands[i], bytes), spec.y_type, lanes, count));
+  }
+  Value* result = lower_epilogue(b, epilogue, acc, values);
+  store_vector(result, offset(y, bytes), spec.y_type, count);
+}
+
+std::vector<Value*> CpuEmitter::transpose(std::vector<Value*> rows) {
+  // log2(lanes) perfect shuffles of row i with row i + lanes / 2.
+  std::vector<int> low, high;
+  for (int i = 0; i < lanes / 2; ++i) {
+    low.insert(low.end(), {i, i + lanes});
+    high.insert(high.end(), {i + lanes / 2, i + lanes / 2 + lanes});
+  }
+  for (int step = 1; step < lanes; step *= 2) {
+    std::vector<Value*> next;
+    for (int i = 0; i < lanes / 2; ++i) {
+      Value* first = rows[static_cast<std::size_t>(i)];
+      Value* second = rows[static_cast<std::size_t>(i + lanes / 2)];
+      next.push_back(b.CreateShuffleVector(first, second, low));
+      next.push_back(b.CreateShuffleVector(first, second, high));
+    }
+    rows = next;
+  }
+  return rows;
 }
 
 Value* CpuEmitter::strided_load(Value* base, Value* at, std::int64_t stride, DataType type,

@@ -39,6 +39,7 @@ class CpuEmitter {
   llvm::Function* function;
   Value *x, *w, *y, *n, *scratch;  ///< of the arguments
   std::vector<Value*> operands;    ///< epilogue operand pointers
+  Value* tables = nullptr;  ///< of the pattern, as SparseTables says; null for a form without
 
   Value* i64(std::int64_t value) { return b.getInt64(static_cast<std::uint64_t>(value)); }
   llvm::Type* f32() { return b.getFloatTy(); }
@@ -103,6 +104,11 @@ class CpuEmitter {
   /// Applies the epilogue to `acc` (lanes are channels k..k+count-1, k the channel in all groups)
   /// and stores it at element offset `at` of y.
   void finish(Value* acc, Value* k, Value* at, int count);
+  /// The same where lanes are `count` neighbouring columns of channel k, y nchw.
+  void finish_row(Value* acc, Value* k, Value* at, int count);
+
+  /// `lanes` vectors: lane j of the i-th becomes lane i of the j-th.
+  std::vector<Value*> transpose(std::vector<Value*> rows);
 
   /// Decodes a task number by the schedule's order.
   struct Task {
@@ -113,7 +119,12 @@ class CpuEmitter {
 
   PanelPlace panel_place(const Task& task, const PanelPiece& piece, Value* panel);
 
+  /// Entry `index` of a table of i32 (i64) at a byte offset of `tables`, as i64.
+  Value* table_i32(std::int64_t at, Value* index);
+  Value* table_i64(std::int64_t at, Value* index);
+
  private:
+  Value* pattern_tables(llvm::Module& module);
   Value* half_to_float(Value* bits, int width);
   Value* float_to_half(Value* value, int width);
   Value* bf16_to_float(Value* bits, int width);
@@ -132,6 +143,10 @@ class CpuEmitter {
 void emit_gemm(CpuEmitter& e);
 void emit_direct(CpuEmitter& e);
 void emit_amx(CpuEmitter& e);
+void emit_planar(CpuEmitter& e);
+/// Gives the sums of a task's kept filters (kChannels) to their channels, and those that are pruned
+/// the epilogue of zero.
+void emit_spread(CpuEmitter& e, const CpuEmitter::Task& task);
 void emit_depthwise(CpuEmitter& e);  ///< nhwc; hands nchw on
 void emit_depthwise_nchw(CpuEmitter& e);
 

@@ -4,7 +4,6 @@
 #include <bit>
 
 #include "compiler/emit_cpu_common.h"
-#include "compiler/emit_cpu_epilogue.h"
 #include "compiler/gemm_tiles.h"
 
 namespace convoke {
@@ -75,7 +74,7 @@ class PlanarEmitter {
         }
       }
     });
-    finish(row, q, static_cast<int>(run.size));
+    e_.finish_row(e_.get(sum_), row.k, e_.add(row.y, q), static_cast<int>(run.size));
   }
 
   /// Valid lanes are always neighbours: the columns that they read are.
@@ -106,22 +105,6 @@ class PlanarEmitter {
       lanes.push_back(lane >= first && lane < first + count ? (lane - first) * stride : -1);
     }
     return e_.b.CreateShuffleVector(loaded, lanes);
-  }
-
-  void finish(const Row& row, Value* q, int pixels) {
-    Value* const at = e_.mul(e_.add(row.y, q), size_of(spec_.y_type));
-    std::vector<Value*> values;
-    for (std::size_t i = 0; i < e_.operands.size(); ++i) {
-      if (e_.epilogue.operands()[i].per_channel) {
-        Value* const place = e_.offset(e_.operands[i], e_.mul(row.k, 4));
-        values.push_back(e_.splat(e_.load_scalar(place, DataType::kF32)));
-      } else {
-        values.push_back(
-            e_.load_vector(e_.offset(e_.operands[i], at), spec_.y_type, e_.lanes, pixels));
-      }
-    }
-    Value* const result = lower_epilogue(e_.b, e_.epilogue, e_.get(sum_), values);
-    e_.store_vector(result, e_.offset(e_.y, at), spec_.y_type, pixels);
   }
 
   CpuEmitter& e_;

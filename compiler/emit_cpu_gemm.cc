@@ -29,10 +29,9 @@ class Gemm {
  public:
   explicit Gemm(CpuEmitter& emitter)
       : e(emitter), spec(e.spec), schedule(e.schedule), packed(schedule.weights) {
-    channels_ = schedule.staged ? spec.c_per_group() : spec.c;
-    x_size_ = schedule.dot ? 2 : 4;
+    x_size_ = gemm_x_size(schedule);
     w_size_ = size_of(packed.type);
-    pixel_bytes_ = channels_ * x_size_;
+    pixel_bytes_ = gemm_pixel_bytes(spec, schedule);
     row_bytes_ = spec.w * pixel_bytes_;
     blocks_ = spec.c_per_group() / packed.kc;
   }
@@ -42,9 +41,10 @@ class Gemm {
       Value* x = e.offset(e.x, e.mul(task.group, spec.c_per_group() * x_size_));
       image_bytes_ = spec.h * row_bytes_;
       if (schedule.staged) x = stage(task);
-      for (const PanelPiece& piece : make_panel_pieces(schedule, spec.k_per_group())) {
+      for (const PanelPiece& piece : make_panel_pieces(schedule, packed.filters)) {
         panels(task, piece, x);
       }
+      if (spread_) emit_spread(e, task);
     });
   }
 
@@ -57,6 +57,8 @@ class Gemm {
     Value* weights;     ///< of this panel and channel block
     Value* block;       ///< channel block
     Value *image, *p, *q, *k;
+    Value* list;  ///< lists_: number of the block's first list in the table
+    Value* sums;  ///< spread_: of the task's pixel 0, filter 0 of the panel
   };
 
   using Accumulators = std::vector<llvm::AllocaInst*>;  // [pixel * vectors + vector]
@@ -65,17 +67,25 @@ class Gemm {
     Value* first = e.max(task.panel_begin, e.i64(piece.first));
     Value* last = e.min(task.panel_end, e.i64(piece.first + piece.count));
     e.loop(first, last, 1, [&](Value* panel) {
-      const PanelPlace place = e.panel_place(task, piece, panel);
+      PanelPlace place = e.panel_place(task, piece, panel);
+      Value* list = nullptr;
+      if (lists_) {
+        const std::int64_t panels = packed.kinds.back().first + packed.kinds.back().count;
+        Value* number = e.add(e.mul(task.group, panels), panel);
+        place.weights = e.offset(e.w, e.table_i64(schedule.sparse.bases, number));
+        list = e.mul(number, blocks_ * taps() + 1);
+      }
+      Value* sums = spread_ ? first_sum(task, panel) : nullptr;
       e.loop(0, blocks_, 1, [&](Value* block) {
-        Tile tile{piece,
-                  0,
-                  e.offset(x, e.mul(block, packed.kc * x_size_)),
-                  e.offset(place.weights, e.mul(block, piece.panel_elements / blocks_ * w_size_)),
-                  block,
-                  nullptr,
-                  nullptr,
-                  nullptr,
-                  place.k};
+        Tile tile{piece,   0,       x,       place.weights, block, nullptr,
+                  nullptr, nullptr, place.k, list,          sums};
+        if (lists_) {  // their entries hold the channel
+          tile.list = e.add(list, e.mul(block, taps()));
+        } else {
+          tile.x = e.offset(x, e.mul(block, packed.kc * x_size_));
+          tile.weights =
+              e.offset(place.weights, e.mul(block, piece.panel_elements / blocks_ * w_size_));
+        }
         if (e.config.axis == TileAxis::kAxisQ) {
           tiles_along_row(task, tile);
         } else {
@@ -83,6 +93,27 @@ class Gemm {
         }
       });
     });
+  }
+
+  std::int64_t taps() const { return packed.r.size() * packed.s.size(); }
+
+  /// The sums of the task's pixels begin at image image_begin, row row_begin.
+  Value* first_sum(const Task& task, Value* panel) {
+    const int wide = packed.kinds.front().vectors, begin = packed.kinds.front().count;
+    // Filters before a panel of the group: the first panels may be wider.
+    auto filters_before = [&](Value* of) {
+      Value* vectors = e.mul(e.min(of, e.i64(begin)), wide);
+      if (packed.kinds.size() > 1) {
+        Value* rest = e.max(e.sub(of, e.i64(begin)), e.i64(0));
+        vectors = e.add(vectors, e.mul(rest, packed.kinds.back().vectors));
+      }
+      return e.mul(vectors, e.lanes);
+    };
+    Value* filter = e.sub(filters_before(panel), filters_before(task.panel_begin));
+    Value* pixel = e.add(e.mul(task.image_begin, schedule.rows_per_task * spec.q),
+                         e.mul(task.row_begin, spec.q));
+    Value* at = e.sub(filter, e.mul(pixel, schedule.sums_filters));
+    return e.offset(e.scratch, e.add(e.mul(at, 4), schedule.sums));
   }
 
   void tiles_along_row(const Task& task, Tile tile) {
@@ -114,6 +145,11 @@ class Gemm {
         schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)} : e.valid_r(tile.p);
     const std::int64_t s_count = packed.s.size();
     const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
+    if (lists_) {
+      row_lists(tile, acc, run, r_begin, r_end);
+      finish(tile, acc, spec.y_layout == Layout::kNhwc ? spec.k : 1);
+      return;
+    }
     e.loop(r_begin, r_end, 1, [&](Value* r) {
       Value* x = e.offset(input_row(tile, r), e.mul(tile.q, spec.stride_w * pixel_bytes_));
       Value* weights =
@@ -129,6 +165,64 @@ class Gemm {
       }
     });
     finish(tile, acc, spec.y_layout == Layout::kNhwc ? spec.k : 1);
+  }
+
+  /// The lists of taps follow each other, so that where all columns are valid one loop does all.
+  void row_lists(const Tile& tile, const Accumulators& acc, const TileRun& run, Value* r_begin,
+                 Value* r_end) {
+    const std::int64_t s_count = packed.s.size(), stride = spec.stride_w * pixel_bytes_;
+    Value* x = list_origin(tile);
+    auto list_of = [&](Value* r, std::int64_t s) {
+      return e.add(tile.list, e.add(e.mul(e.sub(r, e.i64(packed.r.begin)), s_count), s));
+    };
+    if (run.interior) {
+      Value* first = e.min(r_begin, r_end);  // no valid tap may mean any pair
+      walk(tile, acc, run.valid.front(), stride, x, list_of(first, 0), list_of(r_end, 0));
+      return;
+    }
+    e.loop(r_begin, r_end, 1, [&](Value* r) {
+      for (std::int64_t s = 0; s < s_count; ++s) {
+        const std::uint64_t valid = run.valid[static_cast<std::size_t>(s)];
+        if (valid != 0) walk(tile, acc, valid, stride, x, list_of(r, s), list_of(r, s + 1));
+      }
+    });
+  }
+
+  /// Where tap (0, 0) of the tile's first pixel reads, inside the image or not.
+  Value* list_origin(const Tile& tile) {
+    Value* h = e.add(e.mul(tile.p, spec.stride_h), -spec.pad_h);
+    Value* w = e.add(e.mul(tile.q, spec.stride_w), -spec.pad_w);
+    Value* x = schedule.flat ? tile.x : e.offset(tile.x, e.mul(h, row_bytes_));
+    return e.offset(x, e.mul(w, pixel_bytes_));
+  }
+
+  /// Multiplies the steps of lists [first, last).
+  void walk(const Tile& tile, const Accumulators& acc, std::uint64_t valid,
+            std::int64_t pixel_stride, Value* x, Value* first, Value* last) {
+    const std::int64_t row_bytes = tile.piece.vectors * e.lanes * w_size_ * packed.pair;
+    const std::int64_t unroll = e.config.unroll;
+    auto run = [&](Value* entry, std::int64_t count) {
+      Value* weights = e.offset(tile.weights, e.mul(entry, row_bytes));
+      for (std::int64_t i = 0; i < count; ++i) {
+        if (i % kStepsPerFence == 0) fence();
+        Value* offset = e.table_i32(schedule.sparse.offsets + 4 * i, entry);
+        step(tile, acc, valid, pixel_stride, e.offset(x, offset), 0,
+             e.offset(weights, i * row_bytes));
+      }
+    };
+    Value* begin = e.table_i32(schedule.sparse.begins, first);
+    Value* end = e.table_i32(schedule.sparse.begins, last);
+    Value* whole = begin;
+    if (unroll > 1) {
+      whole = e.sub(end, e.rem(e.sub(end, begin), unroll));
+      e.loop(begin, whole, unroll, [&](Value* entry) { run(entry, unroll); });
+    }
+    e.loop(whole, end, 1, [&](Value* entry) { run(entry, 1); });
+  }
+
+  /// Of the compiler: no instruction.
+  void fence() {
+    e.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent, llvm::SyncScope::SingleThread);
   }
 
   void tiles_along_batch(const Task& task, Tile tile) {
@@ -165,7 +259,18 @@ class Gemm {
     const std::int64_t unroll = e.config.unroll * packed.pair;
     const bool whole_row = schedule.merged && packed.kc % unroll == 0;
     Value* s_taps = e.sub(s_end, s_begin);
-    Value* s_from = s_begin;
+    Value *s_from = s_begin, *s_to = s_end;
+    if (lists_) {
+      Value* x = list_origin(tile);
+      e.loop(r_begin, r_end, 1, [&](Value* r) {
+        Value* row = e.add(tile.list, e.mul(e.sub(r, e.i64(packed.r.begin)), s_count));
+        Value* first = e.sub(e.min(s_from, s_to), e.i64(packed.s.begin));
+        Value* last = e.sub(s_to, e.i64(packed.s.begin));
+        walk(tile, acc, all, image_bytes_, x, e.add(row, first), e.add(row, last));
+      });
+      finish(tile, acc, spec.y_elements(1));
+      return;
+    }
     e.loop(r_begin, r_end, 1, [&](Value* r) {
       Value* x = e.offset(input_row(tile, r), e.mul(tile.q, spec.stride_w * pixel_bytes_));
       Value* weights =
@@ -179,7 +284,7 @@ class Gemm {
         e.if_then(e.b.CreateICmpSGT(s_taps, e.i64(0)),
                   [&] { taps(s_from, e.mul(s_taps, packed.kc)); });
       } else {
-        e.loop(s_from, s_end, 1, [&](Value* s) { taps(s, e.i64(packed.kc)); });
+        e.loop(s_from, s_to, 1, [&](Value* s) { taps(s, e.i64(packed.kc)); });
       }
     });
     finish(tile, acc, spec.y_elements(1));
@@ -199,10 +304,7 @@ class Gemm {
     const std::int64_t row_bytes = tile.piece.vectors * e.lanes * w_size_ * pair;
     auto run = [&](Value* x_at, Value* w_at, std::int64_t n) {
       for (std::int64_t i = 0; i < n; ++i) {
-        if (i % kStepsPerFence == 0) {
-          e.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent,
-                          llvm::SyncScope::SingleThread);
-        }
+        if (i % kStepsPerFence == 0) fence();
         step(tile, acc, valid, pixel_stride, x_at, i * pair * x_size_,
              e.offset(w_at, i * row_bytes));
       }
@@ -273,6 +375,14 @@ class Gemm {
       zeros();
       return acc;
     }
+    if (spread_) {
+      e.if_else(e.b.CreateICmpEQ(tile.block, e.i64(0)), zeros, [&] {
+        each_spread_sum(tile, acc, [&](llvm::AllocaInst* sum, Value* at) {
+          e.set(sum, e.load_vector(at, DataType::kF32, e.lanes, e.lanes));
+        });
+      });
+      return acc;
+    }
     const std::int64_t stride = e.config.axis == TileAxis::kAxisQ ? spec.k : spec.y_elements(1);
     e.if_else(e.b.CreateICmpEQ(tile.block, e.i64(0)), zeros, [&] {
       each_sum(tile, acc, stride, [&](llvm::AllocaInst* sum, Value* at, int vector) {
@@ -284,6 +394,12 @@ class Gemm {
   }
 
   void finish(const Tile& tile, const Accumulators& acc, std::int64_t pixel_stride) {
+    if (spread_) {
+      each_spread_sum(tile, acc, [&](llvm::AllocaInst* sum, Value* at) {
+        e.store_vector(e.get(sum), at, DataType::kF32, e.lanes);
+      });
+      return;
+    }
     auto last = [&] {
       each_sum(tile, acc, pixel_stride, [&](llvm::AllocaInst* sum, Value* at, int vector) {
         e.finish(e.get(sum), e.add(tile.k, std::int64_t{vector} * e.lanes), at,
@@ -301,6 +417,19 @@ class Gemm {
                        filters_in(tile, vector));
       });
     });
+  }
+
+  void each_spread_sum(const Tile& tile, const Accumulators& acc,
+                       const std::function<void(llvm::AllocaInst*, Value*)>& body) {
+    const std::int64_t image_pixels = schedule.rows_per_task * spec.q;
+    Value* pixel = e.add(e.mul(tile.image, image_pixels), e.add(e.mul(tile.p, spec.q), tile.q));
+    Value* first = e.offset(tile.sums, e.mul(pixel, schedule.sums_filters * 4));
+    const std::int64_t stride =
+        (e.config.axis == TileAxis::kAxisQ ? 1 : image_pixels) * schedule.sums_filters * 4;
+    for (int v = 0; v < tile.piece.vectors; ++v)
+      for (std::int64_t i = 0; i < tile.size; ++i)
+        body(acc[static_cast<std::size_t>(i * tile.piece.vectors + v)],
+             e.offset(first, i * stride + std::int64_t{v} * e.lanes * 4));
   }
 
   void each_sum(const Tile& tile, const Accumulators& acc, std::int64_t pixel_stride,
@@ -327,7 +456,7 @@ class Gemm {
       h_begin = e.min(e.max(first, e.i64(0)), e.i64(spec.h));
       h_end = e.max(e.min(last, e.i64(spec.h)), h_begin);
     }
-    image_bytes_ = schedule.scratch_bytes / schedule.images_per_task;
+    image_bytes_ = schedule.image_bytes;
     e.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
       Value* to = e.offset(e.scratch, e.mul(e.sub(image, task.image_begin), image_bytes_));
       e.loop(h_begin, h_end, 1, [&](Value* h) {
@@ -394,22 +523,7 @@ class Gemm {
     for (int i = 0; i < e.lanes; ++i) {
       rows.push_back(e.load_vector(e.offset(from, i * from_stride), spec.x_type, e.lanes, e.lanes));
     }
-    // log2(lanes) perfect shuffles of row i with row i + lanes / 2.
-    std::vector<int> low, high;
-    for (int i = 0; i < e.lanes / 2; ++i) {
-      low.insert(low.end(), {i, i + e.lanes});
-      high.insert(high.end(), {i + e.lanes / 2, i + e.lanes / 2 + e.lanes});
-    }
-    for (int step = 1; step < e.lanes; step *= 2) {
-      std::vector<Value*> next;
-      for (int i = 0; i < e.lanes / 2; ++i) {
-        Value* a = rows[static_cast<std::size_t>(i)];
-        Value* c = rows[static_cast<std::size_t>(i + e.lanes / 2)];
-        next.push_back(e.b.CreateShuffleVector(a, c, low));
-        next.push_back(e.b.CreateShuffleVector(a, c, high));
-      }
-      rows = next;
-    }
+    rows = e.transpose(rows);
     for (int i = 0; i < e.lanes; ++i) {
       e.store_vector(rows[static_cast<std::size_t>(i)], e.offset(to, i * to_stride), DataType::kF32,
                      e.lanes);
@@ -420,7 +534,9 @@ class Gemm {
   const ConvSpec& spec;
   const CpuSchedule& schedule;
   const PackedWeights& packed;
-  std::int64_t channels_, x_size_, w_size_, pixel_bytes_, row_bytes_, image_bytes_ = 0, blocks_;
+  const bool lists_ = schedule.sparse.form == SparseForm::kLists;
+  const bool spread_ = schedule.sparse.form == SparseForm::kChannels;
+  std::int64_t x_size_, w_size_, pixel_bytes_, row_bytes_, image_bytes_ = 0, blocks_;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "compiler/sparsity.h"
+
 namespace convoke {
 namespace {
 
@@ -62,8 +64,10 @@ Range interior(std::int64_t length, Range live, std::int64_t stride, std::int64_
 
 /// Multiply-adds that the emitter writes: see emit_cpu_gemm's row_tile, batch_tile and steps.
 std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuSchedule& schedule) {
+  const bool lists = schedule.sparse.form == SparseForm::kLists;
   const std::int64_t steps =
-      std::min<std::int64_t>(schedule.weights.kc, std::max(config.unroll, 8));
+      lists ? config.unroll + (config.unroll > 1 ? 1 : 0)
+            : std::min<std::int64_t>(schedule.weights.kc, std::max(config.unroll, 8));
   const std::int64_t taps = schedule.weights.s.size();
   std::int64_t pixels = 0;
   if (config.axis == TileAxis::kAxisN) {
@@ -71,12 +75,13 @@ std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuS
   } else {
     const std::int64_t length = schedule.flat ? schedule.rows_per_task * spec.q : spec.q;
     for (const TileRun& run : make_tile_runs(spec, length, config.mr, schedule.flat)) {
-      const bool one_loop = run.interior && schedule.merged && schedule.weights.kc >= 8;
+      const bool one_loop =
+          run.interior && (lists || (schedule.merged && schedule.weights.kc >= 8));
       pixels += run.size * (one_loop ? 1 : taps);
     }
   }
   std::int64_t vectors = 0;
-  for (const PanelPiece& piece : make_panel_pieces(schedule, spec.k_per_group()))
+  for (const PanelPiece& piece : make_panel_pieces(schedule, schedule.weights.filters))
     vectors += piece.vectors;
   return pixels * steps * vectors;
 }
@@ -145,7 +150,10 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   if (config.kc != 0 && (spec.c_per_group() % config.kc != 0 || config.kc == spec.c_per_group())) {
     return fmt::format("kc={} must properly divide C/g={}", config.kc, spec.c_per_group());
   }
-  if (config.kc != 0 && (spec.y_type != DataType::kF32 || spec.y_layout != Layout::kNhwc)) {
+  // The sums of kept filters wait in scratch, whatever y is.
+  const bool sums_in_y = sparse_form(spec, config) != SparseForm::kChannels;
+  if (config.kc != 0 && sums_in_y &&
+      (spec.y_type != DataType::kF32 || spec.y_layout != Layout::kNhwc)) {
     return fmt::format("kc={} keeps partial sums in y, which must be f32 nhwc", config.kc);
   }
   if (spec.live_r().size() == 0 || spec.live_s().size() == 0)
@@ -168,9 +176,20 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   }
   if (config.axis == TileAxis::kAxisN && config.rows < 1)
     return "axis=n needs rows (images of a task) of at least 1";
+  // Tables hold offsets and numbers of weights in 32 bits.
+  if (static_cast<double>(spec.r) * static_cast<double>(spec.dilation_h) *
+              static_cast<double>(spec.w) * static_cast<double>(spec.c) >
+          kMaxDisplacement / 4.0 &&
+      sparse_form(spec, config) == SparseForm::kLists) {
+    return "the rows of a filter are too far apart for the lists of gemm";
+  }
   const CpuSchedule schedule = make_cpu_schedule(spec, config, isa);
+  if (schedule.sparse.entries > kMaxDisplacement) {
+    return fmt::format("the lists of the pattern have {} entries, more than {}",
+                       schedule.sparse.entries, kMaxDisplacement);
+  }
   if (schedule.scratch_bytes > kMaxScratchBytes) {
-    return fmt::format("the converted input of a task takes {} bytes, more than {}",
+    return fmt::format("the converted input and the sums of a task take {} bytes, more than {}",
                        schedule.scratch_bytes, kMaxScratchBytes);
   }
   if (config.axis == TileAxis::kAxisQ) {
@@ -197,6 +216,18 @@ std::string why_illegal_direct(const ConvSpec&, const CpuConfig& config, const C
 }
 
 void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const AddConfig& add) {
+  if (Sparsity::parse(spec.sparsity).kind == SparsityKind::kChannel) {
+    // Half as many filters want other panels than all of them do.
+    CpuConfig sparse;
+    sparse.family = CpuFamily::kGemm;
+    const std::int64_t kept = packed_filters(spec, sparse);
+    if (kept != spec.k_per_group()) {
+      ConvSpec compact = spec;
+      compact.k = spec.groups * kept;
+      compact.sparsity.clear();
+      enumerate_gemm(compact, isa, threads, add);
+    }
+  }
   const std::int64_t vectors = (spec.k_per_group() + isa.lanes() - 1) / isa.lanes();
   const std::int64_t taps = spec.live_r().size() * spec.live_s().size();
   std::vector<int> kcs{0};

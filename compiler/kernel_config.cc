@@ -11,6 +11,10 @@
 #include "compiler/cuda_config.h"
 #include "compiler/depthwise_tiles.h"
 #include "compiler/gemm_tiles.h"
+#include "compiler/planar_tiles.h"
+#include "compiler/sparsity.h"
+#include "convoke/error.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke {
 namespace {
@@ -18,7 +22,8 @@ namespace {
 constexpr std::pair<CpuFamily, const char*> kFamilies[] = {{CpuFamily::kGemm, "gemm"},
                                                            {CpuFamily::kDirect, "direct"},
                                                            {CpuFamily::kDepthwise, "depthwise"},
-                                                           {CpuFamily::kAmx, "amx"}};
+                                                           {CpuFamily::kAmx, "amx"},
+                                                           {CpuFamily::kSparse, "sparse"}};
 
 struct IntField {
   const char* name;
@@ -38,7 +43,7 @@ CpuFamily parse_family(std::string_view word) {
   for (const auto& [family, name] : kFamilies) {
     if (word == name) return family;
   }
-  bad_config_word(word, "unknown family (known: gemm, direct, depthwise, amx)");
+  bad_config_word(word, "unknown family (known: gemm, direct, depthwise, amx, sparse)");
 }
 
 void parse_field(std::string_view word, std::string_view name, std::string_view value,
@@ -65,15 +70,38 @@ std::string why_unused(const CpuConfig& config) {
   const bool gemm = config.family == CpuFamily::kGemm;
   const bool amx = config.family == CpuFamily::kAmx;
   const bool direct = config.family == CpuFamily::kDirect;
+  const bool sparse = config.family == CpuFamily::kSparse;
   const auto says = [&](const char* field, int value) {
     return fmt::format("{} has no {} ({})", to_string(config.family), field, value);
   };
-  if (!gemm && config.kc != 0) return says("kc", config.kc);
-  if (!gemm && config.unroll != 0) return says("unroll", config.unroll);
-  if (!gemm && !amx && config.kb != 0) return says("kb", config.kb);
+  if (!gemm && !sparse && config.kc != 0) return says("kc", config.kc);
+  if (!gemm && !sparse && config.unroll != 0) return says("unroll", config.unroll);
+  if (sparse && config.nv != 0) return says("nv", config.nv);
+  if (!gemm && !amx && !sparse && config.kb != 0) return says("kb", config.kb);
   if (direct && config.mr != 0) return says("mr", config.mr);
   if (!gemm && !amx && config.axis != TileAxis::kAxisQ)
     return fmt::format("{} has no axis", to_string(config.family));
+  return "";
+}
+
+/// Why a family cannot use the spec's pattern as `masked` says, or empty.
+std::string why_not_sparse(const ConvSpec& spec, const CpuConfig& config) {
+  if (spec.sparsity.empty()) {
+    if (config.masked) return kMaskedNeedsSparsity;
+    return config.family == CpuFamily::kSparse ? "sparse runs no dense weights" : "";
+  }
+  const SparsityKind kind = Sparsity::parse(spec.sparsity).kind;
+  if (config.family == CpuFamily::kSparse)
+    return config.masked ? "sparse has no masked form: its lists hold kept weights alone" : "";
+  if (config.masked) return "";
+  if (config.family != CpuFamily::kGemm)
+    return fmt::format("{} runs sparse specs with masked=1 alone", to_string(config.family));
+  if (kind == SparsityKind::kUnstructured || kind == SparsityKind::kNm) {
+    return fmt::format(
+        "gemm runs {} with masked=1 alone: a step is skipped for whole panels of "
+        "filters",
+        spec.sparsity);
+  }
   return "";
 }
 
@@ -132,7 +160,11 @@ std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
     }
   }
   if (!spec.sparsity.empty()) {
-    return fmt::format("sparsity {} is not built yet; only dense weights are", spec.sparsity);
+    try {
+      sparsity_units(spec);
+    } catch (const Error& error) {
+      return error.what();  // too many units
+    }
   }
   if (!spec.quant.empty()) return fmt::format("quantisation {} is not built yet", spec.quant);
   return "";
@@ -143,7 +175,7 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
   if (config.target != TargetKind::kCpu)
     return fmt::format("{} is a configuration of another target", print_config(config));
   if (std::string why = why_unused(config.cpu); !why.empty()) return why;
-  if (config.cpu.masked && spec.sparsity.empty()) return kMaskedNeedsSparsity;
+  if (std::string why = why_not_sparse(spec, config.cpu); !why.empty()) return why;
   switch (config.cpu.family) {
     case CpuFamily::kGemm:
       return why_illegal_gemm(spec, config.cpu, isa);
@@ -153,6 +185,8 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
       return why_illegal_depthwise(spec, config.cpu, isa);
     case CpuFamily::kAmx:
       return why_illegal_amx(spec, config.cpu, isa);
+    case CpuFamily::kSparse:
+      return why_illegal_planar(spec, config.cpu, isa);
   }
   return "unknown family";
 }
@@ -160,13 +194,20 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
 std::vector<KernelConfig> enumerate_cpu_configs(const ConvSpec& spec, const CpuIsa& isa,
                                                 int threads) {
   std::vector<KernelConfig> configs;
-  auto add = [&](const CpuConfig& cpu) {
+  auto add_one = [&](const CpuConfig& cpu) {
     const KernelConfig config{cpu};
     if (why_illegal(spec, config, isa).empty() &&
         std::find(configs.begin(), configs.end(), config) == configs.end()) {
       configs.push_back(config);
     }
   };
+  auto add = [&](CpuConfig cpu) {
+    add_one(cpu);
+    if (spec.sparsity.empty()) return;
+    cpu.masked = true;
+    add_one(cpu);
+  };
+  enumerate_planar(spec, isa, threads, add);
   enumerate_depthwise(spec, isa, threads, add);
   enumerate_gemm(spec, isa, threads, add);
   enumerate_amx(spec, isa, threads, add);
@@ -180,7 +221,7 @@ KernelConfig default_cpu_config(const ConvSpec& spec, const CpuIsa& isa, int thr
   for (const KernelConfig& config : configs) {
     predicted.push_back(predict_cpu_us(spec, config.cpu, isa, threads));
   }
-  // enumerate always holds `direct`, which runs every supported spec.
+  // enumerate always holds `direct`, which runs every supported spec (a sparse one masked).
   return configs[static_cast<std::size_t>(std::min_element(predicted.begin(), predicted.end()) -
                                           predicted.begin())];
 }

@@ -19,7 +19,8 @@ namespace convoke {
 ///  kDirect     one output pixel at a time, runtime borders: every valid spec, in little code
 ///  kDepthwise  lanes are output channels, each with its own few input channels
 ///  kAmx        implicit GEMM on AMX tiles (bf16)
-enum class CpuFamily { kGemm, kDirect, kDepthwise, kAmx };
+///  kSparse     a list of kept weights per filter, lanes are pixels: any pattern
+enum class CpuFamily { kGemm, kDirect, kDepthwise, kAmx, kSparse };
 
 /// Which output axis the pixels of a register tile run along.
 ///  kAxisQ  along a row: taps are masked per pixel at compile time
@@ -30,13 +31,13 @@ enum class TileAxis { kAxisQ, kAxisN };
 struct CpuConfig {
   CpuFamily family = CpuFamily::kDirect;
   TileAxis axis = TileAxis::kAxisQ;
-  int mr = 0;  ///< pixels of a register tile
+  int mr = 0;  ///< pixels of a register tile (sparse: vectors of pixels)
   int nv = 0;  ///< vectors of filters of a register tile (nr = nv * lanes); depthwise: that pass
                ///< along a row together
   int kc = 0;  ///< input channels of a cache block; 0 is all of a group
   int rows =
       0;       ///< output rows (kAxisQ) or images (kAxisN) of a task; 0 is all of an image (kAxisQ)
-  int kb = 0;  ///< panels of filters of a task; 0 is all of a group
+  int kb = 0;  ///< panels of filters of a task (sparse: filters); 0 is all of a group
   int unroll = 0;       ///< unrolling of the innermost channel loop
   bool masked = false;  ///< sparse specs: the dense kernel on weights whose pruned ones are zero
   bool operator==(const CpuConfig&) const = default;
@@ -72,7 +73,7 @@ struct KernelConfig {
   bool operator==(const KernelConfig&) const = default;
 };
 
-const char* to_string(CpuFamily);  ///< "gemm", "direct", "depthwise", "amx"
+const char* to_string(CpuFamily);  ///< "gemm", "direct", "depthwise", "amx", "sparse"
 
 /// "cpu:gemm,axis=q,mr=6,nv=2,kc=64,rows=4,kb=0,unroll=4",
 /// "cuda:mma,bm=128,bn=128,bk=64,wm=2,wn=2,stages=4": fields that are zero are left out.

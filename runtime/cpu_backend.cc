@@ -17,6 +17,7 @@
 #include "compiler/kernel_config.h"
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
+#include "convoke/sparsity_pattern.h"
 #include "runtime/cpu_backend_codegen.h"
 #include "runtime/cpu_backend_jit.h"
 
@@ -60,8 +61,8 @@ void require(bool condition, const char* message) {
   if (!condition) throw Error(ErrorCode::kUsage, message);
 }
 
-std::string emit_text(const char* spec_text, const char* config_text, const ConvokeCpuIsa& c_isa,
-                      std::int32_t format) {
+std::string emit_text(const char* spec_text, const char* pattern, const char* config_text,
+                      const ConvokeCpuIsa& c_isa, std::int32_t format) {
   if (c_isa.level < 0 || c_isa.level > static_cast<std::int32_t>(IsaLevel::kAmx)) {
     throw Error(ErrorCode::kUsage,
                 fmt::format("instruction set level {} is not one of 0..4", c_isa.level));
@@ -71,7 +72,8 @@ std::string emit_text(const char* spec_text, const char* config_text, const Conv
   }
   const CpuIsa isa{static_cast<IsaLevel>(c_isa.level), c_isa.l1_bytes, c_isa.l2_bytes,
                    c_isa.l3_bytes};
-  const ConvSpec spec = parse_problem(spec_text).spec;
+  ConvSpec spec = parse_problem(spec_text).spec;
+  if (pattern != nullptr) spec = with_pattern(spec, SparsityPattern::parse(pattern));
   const KernelConfig config = parse_config(config_text);
   if (const std::string why = why_illegal(spec, config, isa); !why.empty()) {
     throw Error(ErrorCode::kUsage,
@@ -83,14 +85,14 @@ std::string emit_text(const char* spec_text, const char* config_text, const Conv
                         static_cast<CpuOutput>(format));
 }
 
-std::int32_t emit(const char* spec, const char* config, const ConvokeCpuIsa* isa,
-                  std::int32_t format, ConvokeBytes* out) {
+std::int32_t emit(const char* spec, const char* pattern, const char* config,
+                  const ConvokeCpuIsa* isa, std::int32_t format, ConvokeBytes* out) {
   if (out == nullptr) return static_cast<std::int32_t>(ErrorCode::kUsage);
   *out = {};
   return guarded(out, [&] {
     require(spec != nullptr && config != nullptr && isa != nullptr,
             "emit: spec, config and isa must not be null");
-    const std::string text = emit_text(spec, config, *isa, format);
+    const std::string text = emit_text(spec, pattern, config, *isa, format);
     fill(out, text);
     if (out->data == nullptr) throw std::bad_alloc();
   });

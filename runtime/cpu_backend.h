@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define CONVOKE_CPU_BACKEND_ABI 1
+#define CONVOKE_CPU_BACKEND_ABI 2
 
 /// Bytes owned by the backend; give them back with ConvokeCpuBackend::release. data is
 /// NUL-terminated beyond size.
@@ -35,10 +35,10 @@ enum {
 typedef struct ConvokeCpuBackend {
   int32_t abi;               ///< CONVOKE_CPU_BACKEND_ABI
   const char* llvm_version;  ///< "19.1.7"
-  /// Emits spec + config for isa. Returns 0 and fills `out`, or a convoke::ErrorCode and fills
-  /// `out` with the sentence.
-  int32_t (*emit)(const char* spec, const char* config, const ConvokeCpuIsa* isa, int32_t format,
-                  ConvokeBytes* out);
+  /// Emits spec + config for isa. `pattern` is the text of the spec's sparsity pattern, or null.
+  /// Returns 0 and fills `out`, or a convoke::ErrorCode and fills `out` with the sentence.
+  int32_t (*emit)(const char* spec, const char* pattern, const char* config,
+                  const ConvokeCpuIsa* isa, int32_t format, ConvokeBytes* out);
   /// Links an object of emit() into this process; `entry` is convoke_kernel. Thread-safe.
   /// Returns 0, or a code with the sentence in `error`.
   int32_t (*load)(const void* object, size_t size, void** handle, void** entry,

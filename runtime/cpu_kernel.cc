@@ -1,6 +1,11 @@
 #include "runtime/cpu_kernel.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+
+#include "compiler/sparsity.h"
+#include "convoke/error.h"
 
 namespace convoke {
 namespace {
@@ -24,11 +29,12 @@ struct Packing {
   const WeightPacker* packer;
   const void* w;
   void* packed;
+  const void* tables;
 };
 
 void run_packing(void* context, std::int64_t begin, std::int64_t end, int) {
   const auto* packing = static_cast<const Packing*>(context);
-  packing->packer->pack(packing->w, packing->packed, begin, end);
+  packing->packer->pack(packing->w, packing->packed, begin, end, packing->tables);
 }
 
 }  // namespace
@@ -41,8 +47,10 @@ std::int64_t cpu_workspace_bytes(const CpuSchedule& schedule, int workers, Weigh
 CpuKernel::CpuKernel(const ConvSpec& spec, const CpuSchedule& schedule,
                      std::shared_ptr<Executor> executor, CpuKernelFn entry,
                      std::shared_ptr<const void> code)
-    : schedule_(schedule),
-      packer_(spec, schedule.weights),
+    : spec_(spec),
+      schedule_(schedule),
+      bound_(Sparsity::parse(spec.sparsity).bound),
+      packer_(spec, schedule.weights, schedule.sparse),
       executor_(std::move(executor)),
       entry_(entry),
       code_(std::move(code)) {
@@ -51,6 +59,17 @@ CpuKernel::CpuKernel(const ConvSpec& spec, const CpuSchedule& schedule,
   if (packer_.bytes() > 0) plain_steps_.push_back({"pack_weights", packer_.bytes()});
   plain_steps_.push_back(conv);
   packed_steps_.push_back(conv);
+  if (bound_ || schedule_.sparse.form == SparseForm::kDense) return;
+  if (spec.pattern == nullptr)
+    throw Error(ErrorCode::kUsage,
+                fmt::format("sparsity {} has no pattern: set ConvSpec::pattern, or add :bound",
+                            spec.sparsity));
+  tables_.resize(static_cast<std::size_t>(schedule_.sparse.bytes));
+  pack_pattern(*spec.pattern, tables_.data());
+}
+
+void CpuKernel::pack_pattern(const SparsityPattern& pattern, void* tables) const {
+  write_sparse_tables(spec_, schedule_, pattern, tables);
 }
 
 std::vector<PlanStep> CpuKernel::steps(std::int64_t, WeightForm form) const {
@@ -61,9 +80,8 @@ std::int64_t CpuKernel::workspace_bytes(std::int64_t, WeightForm form) const {
   return cpu_workspace_bytes(schedule_, executor_->workers(), form);
 }
 
-void CpuKernel::prepack(const void* w, const void* /*pattern*/, void* packed,
-                        void* /*stream*/) const {
-  Packing packing{&packer_, w, packed};
+void CpuKernel::prepack(const void* w, const void* pattern, void* packed, void* /*stream*/) const {
+  Packing packing{&packer_, w, packed, bound_ ? pattern : tables_.data()};
   executor_->parallel_for(packer_.units(), run_packing, &packing);
 }
 
@@ -74,6 +92,7 @@ void CpuKernel::launch(const LaunchArgs& launch_args, WeightForm form) const {
   args.w = launch_args.w.data;
   args.y = launch_args.y.data;
   args.n = launch_args.batch;
+  args.pattern = launch_args.pattern.data;
   for (std::size_t i = 0; i < launch_args.operand_count; ++i)
     args.operand[i] = launch_args.operands[i].data;
   if (form == WeightForm::kPlain && packer_.bytes() > 0) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "convoke/error.h"
 #include "runtime/half.h"
@@ -31,25 +32,39 @@ struct StoreBf16 {
   static std::uint16_t put(float v) { return float_to_bf16(v); }
 };
 
+template <typename T>
+const T* table(const std::byte* tables, std::int64_t at) {
+  return reinterpret_cast<const T*>(tables + at);
+}
+
 }  // namespace
 
 struct WeightPacker::Slab {
   std::int64_t width = 0, filters = 0;  // of the panel, and how many of them are real
   std::int64_t channels = 0;            // of the block
+  std::int64_t group = 0, first = 0;    // filter of the group
+  std::int64_t r = 0, s = 0, c = 0;     // tap, first channel
 };
 
-WeightPacker::WeightPacker(const ConvSpec& spec, const PackedWeights& packed)
-    : packed_(packed), w_type_(spec.w_type), filters_(packed.filters) {
+WeightPacker::WeightPacker(const ConvSpec& spec, const PackedWeights& packed,
+                           const SparseTables& sparse)
+    : packed_(packed), sparse_(sparse), w_type_(spec.w_type), filters_(packed.filters) {
   if (w_type_ != DataType::kF32 && w_type_ != DataType::kTf32 && w_type_ != DataType::kF16 &&
       w_type_ != DataType::kBf16)
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("weights of type {} cannot be packed: only f32, tf32, f16 and bf16",
                             to_string(w_type_)));
   if (packed_.bytes == 0) return;
+  if (sparse_.form != SparseForm::kDense) grid_.emplace(spec);
   const std::int64_t channels = spec.c_per_group();
+  channels_ = channels;
+  filter_columns_ = spec.s;
+  k_per_group_ = spec.k_per_group();
   blocks_ = channels / packed_.kc;
   panels_ = packed_.kinds.back().first + packed_.kinds.back().count;
   units_ = packed_.groups * panels_ * blocks_;
+  if (sparse_.form == SparseForm::kLists) units_ = packed_.groups * panels_;
+  if (sparse_.form == SparseForm::kPlanar) units_ = spec.k;
   if (spec.x_layout == Layout::kNhwc) {
     stride_c_ = 1;
     stride_s_ = channels;
@@ -84,46 +99,141 @@ void WeightPacker::pack_slab(const typename Load::Element* w, typename Store::El
   }
 }
 
+bool WeightPacker::keeps(const std::byte* tables, std::int64_t k, std::int64_t r, std::int64_t s,
+                         std::int64_t c) const {
+  const std::int64_t unit = grid_->unit_of(k, r * filter_columns_ + s, c);
+  return (table<std::uint64_t>(tables, sparse_.bits)[unit / 64] >> unit % 64 & 1) != 0;
+}
+
+const PanelKind& WeightPacker::kind_of(std::int64_t panel) const {
+  return *std::find_if(packed_.kinds.begin(), packed_.kinds.end(),
+                       [&](const PanelKind& k) { return panel < k.first + k.count; });
+}
+
+// kMasked: zeros where a weight is pruned. kChannels: filters of the table.
 template <class Load, class Store>
-void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin,
-                           std::int64_t end) const {
-  const auto* plain = static_cast<const typename Load::Element*>(w);
-  auto* out = static_cast<typename Store::Element*>(packed);
-  const std::int64_t pairs = (packed_.kc + packed_.pair - 1) / packed_.pair;
-  for (std::int64_t unit = begin; unit < end; ++unit) {
-    const std::int64_t block = unit % blocks_;
-    const std::int64_t panel = unit / blocks_ % panels_;
-    const std::int64_t group = unit / blocks_ / panels_;
-    const PanelKind& kind =
-        *std::find_if(packed_.kinds.begin(), packed_.kinds.end(),
-                      [&](const PanelKind& k) { return panel < k.first + k.count; });
-    Slab slab;
-    slab.width = std::int64_t{kind.vectors} * packed_.lanes;
-    const std::int64_t first = kind.first_filter + (panel - kind.first) * slab.width;
-    slab.filters = std::min(slab.width, filters_ - first);
-    slab.channels = packed_.kc;
-    const std::int64_t slab_elements = pairs * packed_.pair * slab.width;
-    typename Store::Element* place = out + group * packed_.group_elements + kind.offset +
-                                     (panel - kind.first) * kind.panel_elements +
-                                     block * packed_.r.size() * packed_.s.size() * slab_elements;
-    for (std::int64_t r = packed_.r.begin; r < packed_.r.end; ++r)
-      for (std::int64_t s = packed_.s.begin; s < packed_.s.end; ++s, place += slab_elements)
-        pack_slab<Load, Store>(plain + (group * filters_ + first) * stride_k_ + r * stride_r_ +
-                                   s * stride_s_ + block * packed_.kc * stride_c_,
-                               place, slab);
+void WeightPacker::pack_sparse_slab(const typename Load::Element* w, typename Store::Element* out,
+                                    const Slab& slab, const std::byte* tables) const {
+  const std::int64_t pair = packed_.pair, pairs = (slab.channels + pair - 1) / pair;
+  std::fill_n(out, pairs * slab.width * pair, typename Store::Element{});
+  for (std::int64_t f = 0; f < slab.filters; ++f) {
+    std::int64_t k = slab.group * filters_ + slab.first + f;
+    if (sparse_.form == SparseForm::kChannels) {
+      const std::int32_t kept = table<std::int32_t>(tables, sparse_.filters)[k];
+      if (kept < 0) continue;
+      k = slab.group * k_per_group_ + kept;
+    }
+    const bool all = sparse_.form == SparseForm::kChannels;
+    for (std::int64_t c = 0; c < slab.channels; ++c)
+      // A depthwise panel runs across groups, so that only `k` tells which group it is.
+      if (all || keeps(tables, k, slab.r, slab.s, slab.c + c))
+        out[(c / pair * slab.width + f) * pair + c % pair] =
+            Store::put(Load::get(w[place(k, slab.r, slab.s, slab.c + c)]));
   }
 }
 
-void WeightPacker::pack(const void* w, void* packed, std::int64_t begin, std::int64_t end) const {
+template <class Load, class Store>
+void WeightPacker::pack_list(const typename Load::Element* w, std::byte* packed, std::int64_t unit,
+                             const std::byte* tables) const {
+  const std::int64_t group = unit / panels_, panel = unit % panels_, pair = packed_.pair;
+  const PanelKind& kind = kind_of(panel);
+  const std::int64_t width = std::int64_t{kind.vectors} * packed_.lanes;
+  const std::int64_t first = kind.first_filter + (panel - kind.first) * width;
+  const std::int64_t filters = std::min(width, filters_ - first);
+  const std::int64_t lists = blocks_ * packed_.r.size() * packed_.s.size();
+  const std::int32_t* begins = table<std::int32_t>(tables, sparse_.begins) + unit * (lists + 1);
+  const std::int32_t* sources = table<std::int32_t>(tables, sparse_.sources);
+  const std::int64_t row = width * pair;
+  auto* out = reinterpret_cast<typename Store::Element*>(
+      packed + table<std::int64_t>(tables, sparse_.bases)[unit]);
+  for (std::int64_t entry = begins[0]; entry < begins[lists]; ++entry) {
+    const std::int64_t tap = sources[entry] / channels_, c = sources[entry] % channels_;
+    const std::int64_t r = tap / filter_columns_, s = tap % filter_columns_;
+    typename Store::Element* to = out + entry * row;
+    std::fill_n(to, row, typename Store::Element{});
+    for (std::int64_t f = 0; f < filters; ++f) {
+      const std::int64_t k = group * filters_ + first + f;
+      for (std::int64_t j = 0; j < pair && c + j < channels_; ++j)
+        if (keeps(tables, k, r, s, c + j))
+          to[f * pair + j] = Store::put(Load::get(w[place(k, r, s, c + j)]));
+    }
+  }
+}
+
+template <class Load>
+void WeightPacker::pack_filter(const typename Load::Element* w, std::byte* packed, std::int64_t k,
+                               const std::byte* tables) const {
+  const std::int32_t* begins = table<std::int32_t>(tables, sparse_.begins);
+  const std::int32_t* sources = table<std::int32_t>(tables, sparse_.sources);
+  auto* values = reinterpret_cast<float*>(packed);
+  const std::int64_t group = k / filters_, in_group = k % filters_;
+  bool finite = true;
+  for (std::int64_t block = 0; block < blocks_; ++block) {
+    const std::int64_t list = (group * blocks_ + block) * filters_ + in_group;
+    for (std::int64_t entry = begins[list]; entry < begins[list + 1]; ++entry) {
+      const std::int64_t tap = sources[entry] / channels_, c = sources[entry] % channels_;
+      const float value = Load::get(w[place(k, tap / filter_columns_, tap % filter_columns_, c)]);
+      values[entry] = value;
+      finite = finite && std::isfinite(value);
+    }
+  }
+  reinterpret_cast<std::uint32_t*>(values + sparse_.entries)[k] = finite ? 0 : 1;
+}
+
+template <class Load, class Store>
+void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin, std::int64_t end,
+                           const std::byte* tables) const {
+  const auto* plain = static_cast<const typename Load::Element*>(w);
+  auto* bytes = static_cast<std::byte*>(packed);
+  auto* out = static_cast<typename Store::Element*>(packed);
+  const std::int64_t pairs = (packed_.kc + packed_.pair - 1) / packed_.pair;
+  for (std::int64_t unit = begin; unit < end; ++unit) {
+    if (sparse_.form == SparseForm::kLists) {
+      pack_list<Load, Store>(plain, bytes, unit, tables);
+      continue;
+    }
+    if (sparse_.form == SparseForm::kPlanar) {
+      pack_filter<Load>(plain, bytes, unit, tables);
+      continue;
+    }
+    const std::int64_t block = unit % blocks_;
+    const std::int64_t panel = unit / blocks_ % panels_;
+    const PanelKind& kind = kind_of(panel);
+    Slab slab;
+    slab.group = unit / blocks_ / panels_;
+    slab.width = std::int64_t{kind.vectors} * packed_.lanes;
+    slab.first = kind.first_filter + (panel - kind.first) * slab.width;
+    slab.filters = std::min(slab.width, filters_ - slab.first);
+    slab.channels = packed_.kc;
+    slab.c = block * packed_.kc;
+    const std::int64_t slab_elements = pairs * packed_.pair * slab.width;
+    typename Store::Element* to = out + slab.group * packed_.group_elements + kind.offset +
+                                  (panel - kind.first) * kind.panel_elements +
+                                  block * packed_.r.size() * packed_.s.size() * slab_elements;
+    for (slab.r = packed_.r.begin; slab.r < packed_.r.end; ++slab.r)
+      for (slab.s = packed_.s.begin; slab.s < packed_.s.end; ++slab.s, to += slab_elements) {
+        if (sparse_.form == SparseForm::kDense) {
+          pack_slab<Load, Store>(
+              plain + place(slab.group * filters_ + slab.first, slab.r, slab.s, slab.c), to, slab);
+        } else {
+          pack_sparse_slab<Load, Store>(plain, to, slab, tables);
+        }
+      }
+  }
+}
+
+void WeightPacker::pack(const void* w, void* packed, std::int64_t begin, std::int64_t end,
+                        const void* pattern) const {
   const bool bf16 = packed_.type == DataType::kBf16;
+  const auto* tables = static_cast<const std::byte*>(pattern);
   if (w_type_ == DataType::kF16)
-    return bf16 ? pack_as<LoadF16, StoreBf16>(w, packed, begin, end)
-                : pack_as<LoadF16, StoreF32>(w, packed, begin, end);
+    return bf16 ? pack_as<LoadF16, StoreBf16>(w, packed, begin, end, tables)
+                : pack_as<LoadF16, StoreF32>(w, packed, begin, end, tables);
   if (w_type_ == DataType::kBf16)
-    return bf16 ? pack_as<LoadBf16, StoreBf16>(w, packed, begin, end)
-                : pack_as<LoadBf16, StoreF32>(w, packed, begin, end);
-  return bf16 ? pack_as<LoadF32, StoreBf16>(w, packed, begin, end)
-              : pack_as<LoadF32, StoreF32>(w, packed, begin, end);
+    return bf16 ? pack_as<LoadBf16, StoreBf16>(w, packed, begin, end, tables)
+                : pack_as<LoadBf16, StoreF32>(w, packed, begin, end, tables);
+  return bf16 ? pack_as<LoadF32, StoreBf16>(w, packed, begin, end, tables)
+              : pack_as<LoadF32, StoreF32>(w, packed, begin, end, tables);
 }
 
 }  // namespace convoke

@@ -158,8 +158,10 @@ std::string CpuTarget::backend_emit(const ConvSpec& spec, const KernelConfig& co
   const ConvokeCpuIsa isa_of_c{static_cast<std::int32_t>(isa().level), isa().l1_bytes,
                                isa().l2_bytes, isa().l3_bytes};
   BackendBytes out(backend);
-  const std::int32_t code = backend.emit(print_spec(spec).c_str(), print_config(config).c_str(),
-                                         &isa_of_c, format, out.get());
+  const std::string pattern = spec.pattern == nullptr ? "" : spec.pattern->text();
+  const std::int32_t code =
+      backend.emit(print_spec(spec).c_str(), spec.pattern == nullptr ? nullptr : pattern.c_str(),
+                   print_config(config).c_str(), &isa_of_c, format, out.get());
   if (code != 0) throw Error(static_cast<ErrorCode>(code), out.text());
   return out.text();
 }

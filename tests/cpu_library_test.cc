@@ -14,6 +14,7 @@
 #include "compiler/kernel_config.h"
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
+#include "convoke/sparsity_pattern.h"
 #include "runtime/cpu_features.h"
 
 namespace convoke {
@@ -90,9 +91,10 @@ struct Emitted {
   std::string text;
 };
 
-Emitted emit(const char* spec, const char* config, ConvokeCpuIsa isa, int format) {
+Emitted emit(const char* spec, const char* config, ConvokeCpuIsa isa, int format,
+             const char* pattern = nullptr) {
   Bytes out;
-  const int code = cpu_library().emit(spec, config, &isa, format, &out);
+  const int code = cpu_library().emit(spec, pattern, config, &isa, format, &out);
   return {code, out.text()};
 }
 
@@ -144,7 +146,32 @@ TEST(Boundary, BadInputIsACodeAndASentence) {
     EXPECT_EQ(result.code, usage) << result.text;
     EXPECT_NE(result.text.find(c.part), std::string::npos) << result.text;
   }
-  EXPECT_EQ(cpu_library().emit(kSpec, config.c_str(), &good, CONVOKE_EMIT_OBJECT, nullptr), usage);
+  EXPECT_EQ(cpu_library().emit(kSpec, nullptr, config.c_str(), &good, CONVOKE_EMIT_OBJECT, nullptr),
+            usage);
+}
+
+TEST(Boundary, APatternCrossesAsText) {
+  const ConvokeCpuIsa isa{0, 32 << 10, 256 << 10, 0};
+  const std::string text = std::string(kSpec) + " sparsity=channel:0.5";
+  const ConvSpec spec = parse_problem(text).spec;
+  const std::string pattern = SparsityPattern::random(spec, 1)->text();
+  const auto run = [&](const std::string& s, const char* p) {
+    return emit(s.c_str(), "gemm,axis=q,mr=2,nv=1,unroll=1", isa, CONVOKE_EMIT_SOURCE, p);
+  };
+  const Emitted baked = run(text, pattern.c_str()), bound = run(text + ":bound", nullptr);
+  EXPECT_EQ(baked.code, 0) << baked.text;
+  EXPECT_NE(baked.text.find("@pattern = private constant"), std::string::npos);
+  EXPECT_EQ(bound.code, 0) << bound.text;
+  EXPECT_EQ(bound.text.find("@pattern"), std::string::npos);
+  for (const auto& [s, p, part] :
+       {std::tuple{text, static_cast<const char*>(nullptr), "has no pattern"},
+        {text, "nonsense", "convoke-sparsity 1"},
+        {text + ":bound", pattern.c_str(), "leave :bound out"},
+        {std::string(kSpec), pattern.c_str(), "is dense"}}) {
+    const Emitted refused = run(s, p);
+    EXPECT_EQ(refused.code, static_cast<int>(ErrorCode::kUsage)) << refused.text;
+    EXPECT_NE(refused.text.find(part), std::string::npos) << refused.text;
+  }
 }
 
 TEST(Boundary, LoadRefusesWhatItCannotUse) {

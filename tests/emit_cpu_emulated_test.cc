@@ -21,6 +21,7 @@
 #include "runtime/cpu_target.h"
 #include "runtime/thread_pool.h"
 #include "tests/random_spec.h"
+#include "tests/sparse_check.h"
 
 namespace convoke {
 namespace {
@@ -87,6 +88,18 @@ llvm::Value* spell_out_dot(llvm::CallInst& call) {
   return sum;
 }
 
+/// Lane i is lane index[i] of the first operand.
+llvm::Value* spell_out_permutation(llvm::CallInst& call) {
+  llvm::IRBuilder<> b(&call);
+  llvm::Value* result = llvm::PoisonValue::get(call.getType());
+  const unsigned lanes = llvm::cast<llvm::FixedVectorType>(call.getType())->getNumElements();
+  for (unsigned i = 0; i < lanes; ++i) {
+    llvm::Value* from = b.CreateAnd(b.CreateExtractElement(call.getArgOperand(1), i), lanes - 1);
+    result = b.CreateInsertElement(result, b.CreateExtractElement(call.getArgOperand(0), from), i);
+  }
+  return result;
+}
+
 void emulate(llvm::Module& module) {
   using llvm::Intrinsic::ID;
   const std::map<ID, void*> calls = {
@@ -99,10 +112,11 @@ void emulate(llvm::Module& module) {
   auto* address_type = llvm::Type::getInt64Ty(module.getContext());
   std::vector<llvm::Function*> replaced;
   for (llvm::Function& function : module) {
-    if (function.getIntrinsicID() == llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512) {
+    const bool dot = function.getIntrinsicID() == llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512;
+    if (dot || function.getIntrinsicID() == llvm::Intrinsic::x86_avx512_permvar_sf_512) {
       for (llvm::User* user : llvm::make_early_inc_range(function.users())) {
         auto& call = *llvm::cast<llvm::CallInst>(user);
-        call.replaceAllUsesWith(spell_out_dot(call));
+        call.replaceAllUsesWith(dot ? spell_out_dot(call) : spell_out_permutation(call));
         call.eraseFromParent();
       }
       replaced.push_back(&function);
@@ -116,12 +130,14 @@ void emulate(llvm::Module& module) {
   for (llvm::Function* function : replaced) function->eraseFromParent();
 }
 
-std::int32_t emit(const char* spec, const char* config, const ConvokeCpuIsa* c_isa, std::int32_t,
-                  ConvokeBytes* out) {
+std::int32_t emit(const char* text, const char* pattern, const char* config,
+                  const ConvokeCpuIsa* c_isa, std::int32_t, ConvokeBytes* out) {
   const CpuIsa isa{static_cast<IsaLevel>(c_isa->level), c_isa->l1_bytes, c_isa->l2_bytes,
                    c_isa->l3_bytes};
   auto context = std::make_unique<llvm::LLVMContext>();
-  auto module = emit_cpu(*context, parse_problem(spec).spec, parse_config(config), isa);
+  ConvSpec spec = parse_problem(text).spec;
+  if (pattern != nullptr) spec = with_pattern(spec, SparsityPattern::parse(pattern));
+  auto module = emit_cpu(*context, spec, parse_config(config), isa);
   emulate(*module);
   const std::string object =
       compile_module(std::move(context), std::move(module), IsaLevel::kAvx2, CpuOutput::kObject);
@@ -179,6 +195,10 @@ TEST_P(EmulatedLevel, RandomProblemsAreRight) {
     EXPECT_EQ(result.verdict, Verdict::kPassed)
         << print_spec(spec) << " --config " << print_config(config) << ": " << result.reason;
   }
+}
+
+TEST_P(EmulatedLevel, SparseKernelsEqualDenseOnes) {
+  test::check_random_sparse(*target_, 40 + static_cast<std::uint64_t>(GetParam()), 60);
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, EmulatedLevel,

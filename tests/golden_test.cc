@@ -56,8 +56,8 @@ std::string emit(const Golden& golden, int format) {
   const ConvokeCpuIsa crossing = {static_cast<int32_t>(isa.level), isa.l1_bytes, isa.l2_bytes,
                                   isa.l3_bytes};
   ConvokeBytes bytes = {};
-  const int32_t status = backend.emit(print_spec(spec).c_str(), print_config(config).c_str(),
-                                      &crossing, format, &bytes);
+  const int32_t status = backend.emit(print_spec(spec).c_str(), nullptr,
+                                      print_config(config).c_str(), &crossing, format, &bytes);
   const std::string text(bytes.data, bytes.size);
   backend.release(&bytes);
   return status == 0 ? text : "refused: " + text;

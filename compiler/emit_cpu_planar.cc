@@ -1,0 +1,348 @@
+// The sparse family: the input of a task waits in scratch as planes [channel][row][phase][column]
+// with zeros around the image, so that what a tap reads for a vector of pixels are neighbouring
+// floats. For a tile of pixels and each filter the list of kept weights is walked: a broadcast and
+// a multiply-add a vector. Sums wait in scratch until all channel blocks are done, and go through
+// the epilogue as vectors along y.
+//
+// A zero beside the image times a weight is zero only if the weight is finite. Packing marks
+// filters that hold another; those are summed pixel by pixel, without what lies outside.
+#include "compiler/emit_cpu_common.h"
+#include "compiler/emit_cpu_epilogue.h"
+
+namespace convoke {
+namespace {
+
+using llvm::Value;
+using Task = CpuEmitter::Task;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return a <= 0 ? -(-a / b) : (a + b - 1) / b;
+}
+
+class Planar {
+ public:
+  explicit Planar(CpuEmitter& emitter)
+      : e(emitter), spec(e.spec), schedule(e.schedule), shape(schedule.planar) {
+    blocks_ = spec.c_per_group() / schedule.weights.kc;
+    tile_pixels_ = shape.tile_rows * shape.tile_vectors * e.lanes;
+    for (std::int64_t i = 0; i < shape.tile_rows * shape.tile_vectors; ++i)
+      acc_.push_back(e.variable(e.vec()));
+    sum_ = e.variable(e.f32());
+  }
+
+  void emit() {
+    e.for_each_task([&](const Task& task) {
+      e.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
+        stage(task, image);
+        const std::int64_t columns = shape.tile_vectors * e.lanes;
+        e.loop(task.row_begin, task.row_end, shape.tile_rows, [&](Value* p) {
+          e.loop(0, shape.column_tiles * columns, columns, [&](Value* q) {
+            const Tile tile{task, image, p, q};
+            sums(tile);
+            finish(tile);
+          });
+        });
+      });
+    });
+  }
+
+ private:
+  struct Tile {
+    const Task& task;
+    Value *image, *p, *q;  ///< of its first pixel
+  };
+
+  // ---- Staging ----
+
+  /// First input row (column) of the task's planes, inside the image or not.
+  Value* first_row(const Task& task) {
+    return e.add(e.mul(task.row_begin, spec.stride_h),
+                 spec.live_r().begin * spec.dilation_h - spec.pad_h);
+  }
+  std::int64_t first_column() const { return spec.live_s().begin * spec.dilation_w - spec.pad_w; }
+
+  void stage(const Task& task, Value* image) {
+    Value* top = first_row(task);
+    Value* last = e.add(e.mul(e.sub(e.add(task.row_end, -1), task.row_begin), spec.stride_h),
+                        (spec.live_r().size() - 1) * spec.dilation_h + 1);
+    // Rows beyond the last that a real output reads may hold anything.
+    e.loop(e.i64(0), last, 1, [&](Value* row) {
+      Value* h = e.add(top, row);
+      Value* to = e.offset(e.scratch, e.mul(row, shape.row * 4));
+      Value* inside = e.b.CreateICmpULT(h, e.i64(spec.h));
+      e.if_else(
+          inside,
+          [&] {
+            for (std::int64_t phase = 0; phase < spec.stride_w; ++phase)
+              stage_phase(task, image, h, phase, e.offset(to, phase * shape.pitch * 4));
+          },
+          [&] { zero_columns(to, 0, shape.row); });
+    });
+  }
+
+  /// Zeros in columns [begin, end) of a row of every plane.
+  void zero_columns(Value* row, std::int64_t begin, std::int64_t end) {
+    if (begin >= end) return;
+    const std::int64_t whole = begin + (end - begin) / e.lanes * e.lanes;
+    e.loop(0, spec.c_per_group(), 1, [&](Value* c) {
+      Value* to = e.offset(row, e.mul(c, shape.plane * 4));
+      e.loop(begin, whole, e.lanes, [&](Value* column) { put(e.zero(), to, column, e.lanes); });
+      if (whole < end) put(e.zero(), to, e.i64(whole), static_cast<int>(end - whole));
+    });
+  }
+
+  void put(Value* value, Value* row, Value* column, int count) {
+    e.store_vector(value, e.offset(row, e.mul(column, 4)), DataType::kF32, count);
+  }
+
+  /// Columns of one phase: number i is input column first_column() + phase + i * stride_w.
+  void stage_phase(const Task& task, Value* image, Value* h, std::int64_t phase, Value* to) {
+    const std::int64_t first = first_column() + phase;
+    const std::int64_t begin =
+        std::min(shape.pitch, std::max<std::int64_t>(0, ceil_div(-first, spec.stride_w)));
+    const std::int64_t end =
+        std::max(begin, std::min(shape.pitch, ceil_div(spec.w - first, spec.stride_w)));
+    zero_columns(to, 0, begin);
+    zero_columns(to, end, shape.pitch);
+    if (begin == end) return;
+    Value* channel = e.mul(task.group, spec.c_per_group());
+    const std::int64_t column = first + begin * spec.stride_w;
+    if (spec.x_layout == Layout::kNhwc) {
+      Value* pixel = e.add(e.mul(e.add(e.mul(image, spec.h), h), spec.w), column);
+      Value* from = e.add(e.mul(pixel, spec.c), channel);
+      transpose(e.offset(e.x, e.mul(from, x_size())), e.offset(to, begin * 4), end - begin);
+    } else {
+      Value* plane = e.add(e.mul(image, spec.c), channel);
+      Value* from = e.add(e.mul(e.add(e.mul(plane, spec.h), h), spec.w), column);
+      copy(e.offset(e.x, e.mul(from, x_size())), e.offset(to, begin * 4), end - begin);
+    }
+  }
+
+  std::int64_t x_size() const { return size_of(spec.x_type); }
+
+  /// `columns` pixels of nhwc to the rows of all planes.
+  void transpose(Value* from, Value* to, std::int64_t columns) {
+    const std::int64_t cg = spec.c_per_group(), lanes = e.lanes;
+    const std::int64_t pixel = spec.c * spec.stride_w * x_size();
+    auto block = [&](Value* c, int channels, Value* column, int pixels) {
+      Value* source = e.offset(from, e.add(e.mul(column, pixel), e.mul(c, x_size())));
+      std::vector<Value*> rows;
+      for (int i = 0; i < lanes; ++i)
+        rows.push_back(
+            i < pixels ? e.load_vector(e.offset(source, i * pixel), spec.x_type, e.lanes, channels)
+                       : e.zero());
+      rows = e.transpose(rows);
+      Value* place = e.offset(to, e.mul(c, shape.plane * 4));
+      for (int i = 0; i < channels; ++i)
+        put(rows[static_cast<std::size_t>(i)], e.offset(place, i * shape.plane * 4), column,
+            pixels);
+    };
+    auto pixels = [&](Value* c, int channels) {
+      e.loop(0, columns / lanes * lanes, lanes,
+             [&](Value* column) { block(c, channels, column, e.lanes); });
+      if (columns % lanes != 0)
+        block(c, channels, e.i64(columns / lanes * lanes), static_cast<int>(columns % lanes));
+    };
+    e.loop(0, cg / lanes * lanes, lanes, [&](Value* c) { pixels(c, e.lanes); });
+    if (cg % lanes != 0) pixels(e.i64(cg / lanes * lanes), static_cast<int>(cg % lanes));
+  }
+
+  /// The same from nchw, whose rows are neighbouring columns.
+  void copy(Value* from, Value* to, std::int64_t columns) {
+    const std::int64_t plane = spec.h * spec.w * x_size();
+    e.loop(0, spec.c_per_group(), 1, [&](Value* c) {
+      Value* source = e.offset(from, e.mul(c, plane));
+      Value* row = e.offset(to, e.mul(c, shape.plane * 4));
+      if (spec.stride_w > 1) {
+        e.loop(0, columns, 1, [&](Value* column) {
+          Value* value =
+              e.load_scalar(e.offset(source, e.mul(column, spec.stride_w * x_size())), spec.x_type);
+          e.store_scalar(value, e.offset(row, e.mul(column, 4)), DataType::kF32);
+        });
+        return;
+      }
+      const std::int64_t whole = columns / e.lanes * e.lanes;
+      auto move = [&](Value* column, int count) {
+        put(e.load_vector(e.offset(source, e.mul(column, x_size())), spec.x_type, e.lanes, count),
+            row, column, count);
+      };
+      e.loop(0, whole, e.lanes, [&](Value* column) { move(column, e.lanes); });
+      if (whole < columns) move(e.i64(whole), static_cast<int>(columns - whole));
+    });
+  }
+
+  // ---- Sums ----
+
+  /// Sums of a filter of the task, f32 [row][column] of the tile.
+  Value* sums_of(const Tile& tile, Value* filter) {
+    Value* index = e.sub(filter, tile.task.panel_begin);
+    return e.offset(e.scratch, e.add(e.mul(index, tile_pixels_ * 4), shape.sums));
+  }
+
+  void sums(const Tile& tile) {
+    // Tap (0, 0) of the tile's first pixel.
+    Value* row = e.mul(e.sub(tile.p, tile.task.row_begin), spec.stride_h * shape.row);
+    Value* x = e.offset(e.scratch, e.mul(e.add(row, tile.q), 4));
+    Value* flags = e.offset(e.w, schedule.sparse.entries * 4);
+    e.loop(0, blocks_, 1, [&](Value* block) {
+      Value* lists = e.mul(e.add(e.mul(tile.task.group, blocks_), block), spec.k_per_group());
+      e.loop(tile.task.panel_begin, tile.task.panel_end, 1, [&](Value* filter) {
+        Value* list = e.add(lists, filter);
+        Value* begin = e.table_i32(schedule.sparse.begins, list);
+        Value* end = e.table_i32(schedule.sparse.begins + 4, list);
+        Value* to = sums_of(tile, filter);
+        Value* k = e.add(e.mul(tile.task.group, spec.k_per_group()), filter);
+        Value* flag =
+            e.b.CreateAlignedLoad(e.b.getInt32Ty(), e.offset(flags, e.mul(k, 4)), llvm::Align(4));
+        e.if_else(
+            e.b.CreateICmpEQ(flag, e.b.getInt32(0)), [&] { walk(x, begin, end, block, to); },
+            [&] { walk_pixels(tile, x, begin, end, block, to); });
+      });
+    });
+  }
+
+  /// For the first block 0, for the others what the ones before have left at `from`.
+  void start(llvm::AllocaInst* sum, Value* block, Value* from) {
+    auto* type = sum->getAllocatedType();
+    Value* zero = llvm::Constant::getNullValue(type);
+    if (blocks_ == 1) return e.set(sum, zero);
+    Value* before = e.b.CreateAlignedLoad(type, from, llvm::Align(4));
+    e.set(sum, e.b.CreateSelect(e.b.CreateICmpEQ(block, e.i64(0)), zero, before));
+  }
+
+  void walk(Value* x, Value* begin, Value* end, Value* block, Value* to) {
+    auto each = [&](auto&& body) {
+      for (std::int64_t i = 0; i < shape.tile_rows; ++i)
+        for (std::int64_t v = 0; v < shape.tile_vectors; ++v) {
+          const std::int64_t number = i * shape.tile_vectors + v;
+          body(acc_[static_cast<std::size_t>(number)], e.offset(to, number * e.lanes * 4),
+               (i * spec.stride_h * shape.row + v * e.lanes) * 4);
+        }
+    };
+    each([&](llvm::AllocaInst* sum, Value* at, std::int64_t) { start(sum, block, at); });
+    auto step = [&](Value* entry, std::int64_t i) {
+      Value* from = e.offset(x, e.table_i32(schedule.sparse.offsets + 4 * i, entry));
+      Value* weight =
+          e.splat(e.load_scalar(e.offset(e.w, e.add(e.mul(entry, 4), 4 * i)), DataType::kF32));
+      each([&](llvm::AllocaInst* sum, Value*, std::int64_t at) {
+        Value* pixels = e.load_vector(e.offset(from, at), DataType::kF32, e.lanes, e.lanes);
+        e.set(sum, e.fma(weight, pixels, e.get(sum)));
+      });
+    };
+    const std::int64_t unroll = e.config.unroll;
+    Value* whole = begin;
+    if (unroll > 1) {
+      whole = e.sub(end, e.rem(e.sub(end, begin), unroll));
+      e.loop(begin, whole, unroll, [&](Value* entry) {
+        for (std::int64_t i = 0; i < unroll; ++i) step(entry, i);
+      });
+    }
+    e.loop(whole, end, 1, [&](Value* entry) { step(entry, 0); });
+    each([&](llvm::AllocaInst* sum, Value* at, std::int64_t) {
+      e.store_vector(e.get(sum), at, DataType::kF32, e.lanes);
+    });
+  }
+
+  /// The same one pixel at a time, weights that meet padding left out.
+  void walk_pixels(const Tile& tile, Value* x, Value* begin, Value* end, Value* block, Value* to) {
+    const std::int64_t columns = shape.tile_vectors * e.lanes;
+    e.loop(0, shape.tile_rows, 1, [&](Value* i) {
+      e.loop(0, columns, 1, [&](Value* j) {
+        Value* place = e.offset(to, e.mul(e.add(e.mul(i, columns), j), 4));
+        start(sum_, block, place);
+        Value* h0 = e.add(e.mul(e.add(tile.p, i), spec.stride_h), -spec.pad_h);
+        Value* w0 = e.add(e.mul(e.add(tile.q, j), spec.stride_w), -spec.pad_w);
+        Value* pixel = e.offset(x, e.mul(e.add(e.mul(i, spec.stride_h * shape.row), j), 4));
+        e.loop(begin, end, 1, [&](Value* entry) {
+          Value* tap = e.div(e.table_i32(schedule.sparse.sources, entry), spec.c_per_group());
+          Value* h = e.add(h0, e.mul(e.div(tap, spec.s), spec.dilation_h));
+          Value* w = e.add(w0, e.mul(e.rem(tap, spec.s), spec.dilation_w));
+          Value* inside = e.b.CreateAnd(e.b.CreateICmpULT(h, e.i64(spec.h)),
+                                        e.b.CreateICmpULT(w, e.i64(spec.w)));
+          e.if_then(inside, [&] {
+            Value* value = e.load_scalar(
+                e.offset(pixel, e.table_i32(schedule.sparse.offsets, entry)), DataType::kF32);
+            Value* weight = e.load_scalar(e.offset(e.w, e.mul(entry, 4)), DataType::kF32);
+            e.set(sum_, e.fma(weight, value, e.get(sum_)));
+          });
+        });
+        e.store_scalar(e.get(sum_), place, DataType::kF32);
+      });
+    });
+  }
+
+  // ---- Output ----
+
+  void finish(const Tile& tile) {
+    Value* p_end = e.min(e.add(tile.p, shape.tile_rows), tile.task.row_end);
+    e.loop(tile.p, p_end, 1, [&](Value* p) {
+      const std::int64_t columns = shape.tile_vectors * e.lanes;
+      Value* row = e.mul(e.sub(p, tile.p), columns);
+      for (std::int64_t column = 0; column < columns; column += e.lanes) {
+        Value* q = e.add(tile.q, column);
+        auto pixels = [&](int count) { finish_pixels(tile, p, q, e.add(row, column), count); };
+        if (shape.column_tiles == 1) {
+          const std::int64_t count = std::min<std::int64_t>(e.lanes, spec.q - column);
+          if (count > 0) pixels(static_cast<int>(count));
+          continue;
+        }
+        // The last tile of a row may end anywhere in it.
+        const int rest = static_cast<int>(spec.q % e.lanes);
+        e.if_then(e.b.CreateICmpSLE(e.add(q, e.lanes), e.i64(spec.q)), [&] { pixels(e.lanes); });
+        if (rest != 0) e.if_then(e.b.CreateICmpEQ(q, e.i64(spec.q - rest)), [&] { pixels(rest); });
+      }
+    });
+  }
+
+  /// `count` pixels (p, q...) of all filters of the task; `at` is their place in a filter's sums.
+  void finish_pixels(const Tile& tile, Value* p, Value* q, Value* at, int count) {
+    Value* group_k = e.mul(tile.task.group, spec.k_per_group());
+    Value* sums = e.offset(e.scratch, e.add(e.mul(at, 4), shape.sums));
+    auto row_of = [&](Value* filter) {
+      Value* index = e.sub(filter, tile.task.panel_begin);
+      return e.offset(sums, e.mul(index, tile_pixels_ * 4));
+    };
+    if (spec.y_layout == Layout::kNchw) {
+      e.loop(tile.task.panel_begin, tile.task.panel_end, 1, [&](Value* filter) {
+        Value* k = e.add(group_k, filter);
+        Value* sum = e.load_vector(row_of(filter), DataType::kF32, e.lanes, e.lanes);
+        e.finish_row(sum, k, e.y_offset(tile.image, k, p, q), count);
+      });
+      return;
+    }
+    auto filters = [&](Value* filter, int channels) {
+      std::vector<Value*> rows;
+      Value* from = row_of(filter);
+      for (int i = 0; i < e.lanes; ++i)
+        rows.push_back(i < channels ? e.load_vector(e.offset(from, i * tile_pixels_ * 4),
+                                                    DataType::kF32, e.lanes, e.lanes)
+                                    : e.zero());
+      rows = e.transpose(rows);
+      Value* k = e.add(group_k, filter);
+      Value* y = e.y_offset(tile.image, k, p, q);
+      for (int i = 0; i < count; ++i)
+        e.finish(rows[static_cast<std::size_t>(i)], k, e.add(y, i * spec.k), channels);
+    };
+    const int rest = static_cast<int>(spec.k_per_group() % e.lanes);
+    Value* whole = e.min(tile.task.panel_end, e.i64(spec.k_per_group() - rest));
+    e.loop(tile.task.panel_begin, whole, e.lanes, [&](Value* filter) { filters(filter, e.lanes); });
+    if (rest != 0) {
+      e.if_then(e.b.CreateICmpEQ(tile.task.panel_end, e.i64(spec.k_per_group())),
+                [&] { filters(e.i64(spec.k_per_group() - rest), rest); });
+    }
+  }
+
+  CpuEmitter& e;
+  const ConvSpec& spec;
+  const CpuSchedule& schedule;
+  const PlanarShape& shape;
+  std::int64_t blocks_ = 1, tile_pixels_ = 0;
+  std::vector<llvm::AllocaInst*> acc_;  // [row * tile_vectors + vector]
+  llvm::AllocaInst* sum_ = nullptr;
+};
+
+}  // namespace
+
+void emit_planar(CpuEmitter& e) { Planar(e).emit(); }
+
+}  // namespace convoke
