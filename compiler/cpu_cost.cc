@@ -8,6 +8,7 @@
 #include "compiler/amx_tiles.h"
 #include "compiler/cpu_schedule.h"
 #include "compiler/gemm_tiles.h"
+#include "compiler/sparsity.h"
 
 namespace convoke {
 namespace {
@@ -29,6 +30,7 @@ constexpr double kPartialCycles = 10;  ///< a vector of partial sums to y and ba
 constexpr double kPartialBytes = 28;   ///< and per element of it, from L2
 constexpr double kL1Share = 0.37;      ///< of L1 that weights may fill before they are evicted
 constexpr double kConflictFactor = 1.65;
+constexpr double kSpreadCycles = 5;  ///< a vector of kept sums to its channels
 
 /// Cycles and bytes of one worker's share, added up over a task.
 struct Work {
@@ -58,6 +60,7 @@ class Model {
         live_r_(spec.mean_valid_r()),
         live_s_(spec.mean_valid_s()) {
     images_ = std::min(schedule_.images_per_task, batch_);
+    if (lists()) sparsity_ = Sparsity::parse(spec.sparsity);
     // A depthwise task takes all groups at once, any other one group.
     const std::int64_t channels = depthwise() ? spec.c : spec.c_per_group();
     image_bytes_ = static_cast<double>(spec.h * spec.w * channels) * x_size();
@@ -70,6 +73,7 @@ class Model {
 
   double microseconds() const {
     Work task;
+    if (schedule_.sparse.form == SparseForm::kChannels) add_spread(task);
     for (const PanelKind& kind : schedule_.weights.kinds) {
       Work panel = this->panel(kind);
       const double share = static_cast<double>(kind.count) / static_cast<double>(panels()) *
@@ -89,10 +93,31 @@ class Model {
 
  private:
   bool depthwise() const { return config_.family == CpuFamily::kDepthwise; }
+  bool lists() const { return schedule_.sparse.form == SparseForm::kLists; }
   bool along_batch() const { return config_.axis == TileAxis::kAxisN; }
   double x_size() const { return schedule_.dot ? 2 : 4; }
   std::int64_t panels() const {
     return schedule_.weights.kinds.back().first + schedule_.weights.kinds.back().count;
+  }
+
+  /// Share of the steps that a panel's list holds: those that some of its filters keeps.
+  double density(double vectors) const {
+    if (!lists()) return 1;
+    if (sparsity_.kind == SparsityKind::kInput) return sparsity_.keep;
+    const auto filters = static_cast<std::int64_t>(vectors) * isa_.lanes();
+    const std::int64_t rows = sparsity_.rows;
+    // Blocks that a panel touches, on average over where it begins.
+    const double blocks =
+        static_cast<double>(filters - std::gcd(filters, rows)) / static_cast<double>(rows) + 1;
+    return 1 - std::pow(1 - sparsity_.keep, blocks);
+  }
+
+  /// Sums to scratch, from there to y.
+  void add_spread(Work& task) const {
+    const double vectors = static_cast<double>(schedule_.rows_per_task * spec_.q * images_) *
+                           static_cast<double>(spec_.k_per_group()) / isa_.lanes() /
+                           static_cast<double>(schedule_.filter_blocks);
+    task.cycles += vectors * kSpreadCycles;
   }
 
   /// Cycles of one channel step of `pixels` x `vectors`: each pixel is broadcast, each vector of
@@ -104,7 +129,7 @@ class Model {
     // Sums, one row of filters and a broadcast must stay in registers; else filters are loaded for
     // every pixel, and then some.
     const bool spills = sums + vectors + 1 > isa_.vector_registers();
-    const double loads = pixels + vectors * (spills ? 2 * pixels : 1);
+    const double loads = pixels + vectors * (spills ? 2 * pixels : 1) + (lists() ? 1 : 0);
     const double issue = (arithmetic + loads + 2.0 / std::max(config_.unroll, 1)) / kIssueWidth;
     const double latency = isa_.has_fma() ? kFmaLatency : kFmaLatency + 3;
     return std::max({arithmetic / 2, loads / 2, issue, latency}) + kStepCycles;
@@ -131,7 +156,8 @@ class Model {
   Work panel(const PanelKind& kind) const {
     Work work;
     const double vectors = kind.vectors;
-    const double kc = static_cast<double>(schedule_.weights.kc) / schedule_.weights.pair;
+    const double kc =
+        density(vectors) * static_cast<double>(schedule_.weights.kc) / schedule_.weights.pair;
     const double blocks = static_cast<double>(blocks_);
     double tiles = 0, pixels = 0;
     if (config_.family != CpuFamily::kDirect && !along_batch()) {
@@ -151,7 +177,7 @@ class Model {
     const std::int64_t length = flat ? schedule_.rows_per_task * spec_.q : spec_.q;
     const double rows = flat ? 1 : static_cast<double>(schedule_.rows_per_task);
     const double taps_r = flat ? 1 : live_r_;
-    const bool merged = spec_.c == schedule_.weights.kc && spec_.dilation_w == 1;
+    const bool merged = lists() || (spec_.c == schedule_.weights.kc && spec_.dilation_w == 1);
     for (const TileRun& run : make_tile_runs(spec_, length, config_.mr, flat)) {
       const double count = static_cast<double>(run.count) * rows * static_cast<double>(images_);
       double cycles = 0, loops = 0;
@@ -172,9 +198,10 @@ class Model {
   void point_tiles(double vectors, double kc, Work& work, double& tiles, double& pixels) const {
     const double positions = static_cast<double>(schedule_.rows_per_task * spec_.q);
     // The taps of a row are one loop only if its steps are whole unrolled ones.
-    const bool merged = along_batch() && spec_.c == schedule_.weights.kc && spec_.dilation_w == 1 &&
-                        (schedule_.weights.kc % std::max(config_.unroll, 1) == 0 ||
-                         schedule_.weights.s.size() == 1);
+    const bool whole_rows = spec_.c == schedule_.weights.kc && spec_.dilation_w == 1 &&
+                            (schedule_.weights.kc % std::max(config_.unroll, 1) == 0 ||
+                             schedule_.weights.s.size() == 1);
+    const bool merged = along_batch() && (lists() || whole_rows);
     const double loops = live_r_ * (merged ? 1 : live_s_);
     const auto add = [&](double count, double size) {
       double cycles = live_r_ * live_s_ * kc * step(size, vectors);
@@ -207,7 +234,8 @@ class Model {
   void add_weights(const PanelKind& kind, Work& work, double tiles) const {
     const double packed_taps =
         static_cast<double>(schedule_.weights.r.size() * schedule_.weights.s.size());
-    const double panel = static_cast<double>(kind.panel_elements) * size_of(schedule_.weights.type);
+    const double panel = density(kind.vectors) * static_cast<double>(kind.panel_elements) *
+                         size_of(schedule_.weights.type);
     const double block = panel / static_cast<double>(blocks_);
     const double used = live_r_ * live_s_ / std::max(packed_taps, 1.0);
     const double l1 = static_cast<double>(isa_.l1_bytes), l2 = static_cast<double>(isa_.l2_bytes);
@@ -251,6 +279,7 @@ class Model {
   CpuSchedule schedule_;
   std::int64_t batch_, blocks_, images_ = 1;
   double live_r_ = 0, live_s_ = 0;  ///< valid taps of an output row and column, on average
+  Sparsity sparsity_;               ///< of lists
   double image_bytes_ = 0;          ///< input of one image, as far as a task reads it
   double input_bytes_ = 0;          ///< input of one task
 };
@@ -259,6 +288,7 @@ class Model {
 
 double predict_cpu_us(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa,
                       int threads) {
+  if (config.family == CpuFamily::kSparse) return predict_planar_us(spec, config, isa, threads);
   return Model(spec, config, isa, threads).microseconds();
 }
 

@@ -16,4 +16,8 @@ namespace convoke {
 double predict_cpu_us(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa,
                       int threads);
 
+/// The same for CpuFamily::kSparse.
+double predict_planar_us(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa,
+                         int threads);
+
 }  // namespace convoke

@@ -48,7 +48,10 @@ TEST(CacheKeyEmitter, NeitherBatchNorCacheSizesChangeTheCode) {
   for (const char* text : {"mb?ic8ih6oc16kh3ph1", "mb?ic16ih5oc24kh1", "mb?ic3ih12oc8kh7sh2ph3",
                            "g2mb?ic8ih6oc8kh3ph1", "g8mb?ic8ih6oc8kh3ph1 layout=nchw",
                            "mb?ic64ih9oc32kh3ph1 dtype=bf16 epilogue=relu(acc+bias[k])",
-                           "mb?ic4ih9oc8kh3dh1ph2 xlayout=nchw ylayout=nhwc"}) {
+                           "mb?ic4ih9oc8kh3dh1ph2 xlayout=nchw ylayout=nhwc",
+                           "mb?ic8ih6oc16kh3ph1 sparsity=channel:0.5:bound",
+                           "mb?ic8ih6oc16kh3ph1 sparsity=input:0.5:bound",
+                           "mb?ic8ih6oc16kh3ph1 sparsity=unstructured:0.25:bound"}) {
     const ConvSpec open = parse_problem(text).spec;
     for (const KernelConfig& config : some_configs(open)) {
       const std::string code = emitted(open, config, amx());
@@ -67,7 +70,7 @@ TEST(CacheKeyEmitter, NeitherBatchNorCacheSizesChangeTheCode) {
     }
   }
   EXPECT_GT(kernels, 20u);
-  EXPECT_EQ(families.size(), 4u) << "a family was not looked at";
+  EXPECT_EQ(families.size(), 5u) << "a family was not looked at";
 }
 
 TEST(CacheKeyEmitter, DifferentCodeHasDifferentKeys) {

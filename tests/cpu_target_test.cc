@@ -35,8 +35,8 @@ struct FakeBackend {
     live_bytes.fetch_add(1);
     return code;
   }
-  static std::int32_t emit(const char* spec, const char* config, const ConvokeCpuIsa* isa,
-                           std::int32_t format, ConvokeBytes* out) {
+  static std::int32_t emit(const char* spec, const char*, const char* config,
+                           const ConvokeCpuIsa* isa, std::int32_t format, ConvokeBytes* out) {
     if (refuse_emit) return give(out, "the emitter says no", 3);
     if (format == CONVOKE_EMIT_OBJECT) {
       objects.fetch_add(1);
