@@ -167,7 +167,7 @@ TEST(Boundary, APatternCrossesAsText) {
        {std::tuple{text, static_cast<const char*>(nullptr), "has no pattern"},
         {text, "nonsense", "convoke-sparsity 1"},
         {text + ":bound", pattern.c_str(), "leave :bound out"},
-        {std::string(kSpec), pattern.c_str(), "is dense"}}) {
+        {std::string(kSpec), pattern.c_str(), "but the problem is"}}) {
     const Emitted refused = run(s, p);
     EXPECT_EQ(refused.code, static_cast<int>(ErrorCode::kUsage)) << refused.text;
     EXPECT_NE(refused.text.find(part), std::string::npos) << refused.text;
