@@ -95,6 +95,12 @@ Device Device::open(std::string_view target, const DeviceOptions& options) {
 
 std::string Device::name() const { return target_->info().target; }
 
+double Device::limit_us(const ConvSpec& spec) const {
+  if (const std::string why = target_->why_unsupported(spec); !why.empty())
+    throw Error(ErrorCode::kUnsupported, why);
+  return target_->limit_us(spec);
+}
+
 std::string Device::description() const {
   const DeviceInfo& info = target_->info();
   return fmt::format("{}, {}", info.key, info.compiler);

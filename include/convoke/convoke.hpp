@@ -58,8 +58,11 @@ class CONVOKE_API Device {
   /// `target`: "cpu", "cuda" or "cuda:N" (GPU N), "auto": cuda:0 if there is a GPU that works, else
   /// cpu. @throws Error kUsage (unknown name), kDevice (no driver, no such GPU).
   static Device open(std::string_view target = "auto", const DeviceOptions& options = {});
-  std::string name() const;                    ///< target, e.g. "cpu"
-  std::string description() const;             ///< processor, instruction set, threads
+  std::string name() const;         ///< target, e.g. "cpu"
+  std::string description() const;  ///< processor, instruction set, threads
+  /// Lower bound of the time of one launch of spec.n images (one if the batch is open), from the
+  /// arithmetic peak and the compulsory bytes, in microseconds. @throws Error kUnsupported
+  double limit_us(const ConvSpec& spec) const;
   Target& target() const { return *target_; }  ///< internal
   /// Internal: a device over a target that was made elsewhere (tests, tools).
   static Device over(std::shared_ptr<Target> target) { return Device(std::move(target)); }
