@@ -8,7 +8,8 @@
 #include <vector>
 
 int main() try {
-  const convoke::Device device = convoke::Device::open("auto");
+  // "auto" would take a GPU where there is one; its buffers are device memory (prune.cc has both).
+  const convoke::Device device = convoke::Device::open("cpu");
   const convoke::ConvSpec spec =
       convoke::parse_spec("mb2ic64ih28oc64oh28kh3ph1 epilogue=relu(acc+bias[k])");
   const convoke::Plan plan(device, spec);
