@@ -269,6 +269,85 @@ TEST_F(CApi, ComputesWithPlainAndPackedWeights) {
   }
 }
 
+/// Whether y is 2 in the kept filters and 0 elsewhere.
+bool keeps(const Ones& data, const std::vector<std::int64_t>& kept) {
+  for (std::int64_t i = 0; i < 128; ++i) {
+    const bool is_kept = std::find(kept.begin(), kept.end(), i % 8) != kept.end();
+    if (data.y[i] != (is_kept ? 2.f : 0.f)) return false;
+  }
+  return true;
+}
+
+TEST_F(CApi, BakedPatternsAreConstantsOfThePlan) {
+  const Spec spec("mb1ic2ih4oc8oh4kh1 sparsity=channel:0.5");
+  Pattern pattern;
+  const std::vector<std::int64_t> kept = {1, 2, 7};
+  ASSERT_EQ(convoke_pattern_from_units(spec.handle, kept.data(), 3, &pattern.handle), CONVOKE_OK);
+  ASSERT_EQ(convoke_spec_set_pattern(spec.handle, pattern.handle), CONVOKE_OK);
+  convoke_plan* p = nullptr;
+  ASSERT_EQ(convoke_plan_create(device, spec.handle, nullptr, &p), CONVOKE_OK)
+      << convoke_last_error();
+  Ones data;
+  convoke_launch_args args = data.args();
+  args.operand_count = 0;
+  ASSERT_EQ(convoke_plan_launch(p, &args), CONVOKE_OK) << convoke_last_error();
+  EXPECT_TRUE(keeps(data, kept));
+  refuses(convoke_plan_pack_pattern(p, pattern.handle, {data.packed, 4096}), CONVOKE_USAGE,
+          "takes no pattern");
+  args.pattern = {data.packed, 4096};
+  refuses(convoke_plan_launch(p, &args), CONVOKE_USAGE, "a pattern is given");
+  convoke_plan_destroy(p);
+}
+
+TEST_F(CApi, BoundPatternsChangeBetweenLaunches) {
+  const Spec spec("mb1ic2ih4oc8oh4kh1 sparsity=channel:0.25:bound");
+  for (const convoke_weights form : {CONVOKE_WEIGHTS_PLAIN, CONVOKE_WEIGHTS_PACKED}) {
+    convoke_plan_options options = CONVOKE_PLAN_OPTIONS_INIT;
+    options.weights = form;
+    convoke_plan* p = nullptr;
+    ASSERT_EQ(convoke_plan_create(device, spec.handle, &options, &p), CONVOKE_OK)
+        << convoke_last_error();
+    convoke_plan_info info;
+    ASSERT_EQ(convoke_plan_get(p, 0, &info), CONVOKE_OK);
+    ASSERT_GT(info.pattern_bytes, 0);
+    Ones data;
+    alignas(64) char tables[4096];
+    ASSERT_LE(info.pattern_bytes, static_cast<std::int64_t>(sizeof tables));
+    ASSERT_LE(info.packed_weight_bytes, static_cast<std::int64_t>(sizeof data.packed));
+    for (const std::vector<std::int64_t>& kept :
+         {std::vector<std::int64_t>{0, 5}, {3, 4}, {6, 7}}) {
+      Pattern pattern;
+      ASSERT_EQ(convoke_pattern_from_units(spec.handle, kept.data(), 2, &pattern.handle),
+                CONVOKE_OK);
+      ASSERT_EQ(convoke_plan_pack_pattern(p, pattern.handle, {tables, sizeof tables}), CONVOKE_OK)
+          << convoke_last_error();
+      convoke_launch_args args = data.args();
+      args.operand_count = 0;
+      args.pattern = {tables, sizeof tables};
+      if (form == CONVOKE_WEIGHTS_PACKED && info.packed_weight_bytes > 0) {
+        ASSERT_EQ(convoke_plan_prepack(p, args.w, args.pattern, {data.packed, sizeof data.packed},
+                                       nullptr),
+                  CONVOKE_OK)
+            << convoke_last_error();
+        args.w = {data.packed, sizeof data.packed};
+      }
+      ASSERT_EQ(convoke_plan_launch(p, &args), CONVOKE_OK) << convoke_last_error();
+      EXPECT_TRUE(keeps(data, kept));
+    }
+    Pattern three;
+    const std::int64_t kept[] = {1, 2, 3};
+    ASSERT_EQ(convoke_pattern_from_units(spec.handle, kept, 3, &three.handle), CONVOKE_OK);
+    refuses(convoke_plan_pack_pattern(p, three.handle, {tables, sizeof tables}), CONVOKE_USAGE,
+            "keeps 3 of 8 units");
+    refuses(convoke_plan_pack_pattern(p, nullptr, {tables, sizeof tables}), CONVOKE_USAGE,
+            "pattern is null");
+    convoke_launch_args args = data.args();
+    args.operand_count = 0;
+    refuses(convoke_plan_launch(p, &args), CONVOKE_USAGE, "the pattern is null");
+    convoke_plan_destroy(p);
+  }
+}
+
 TEST_F(CApi, LaunchAllocatesNothing) {
   convoke_plan* p = plan(kProblem);
   Ones data;

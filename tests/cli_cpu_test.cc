@@ -75,6 +75,61 @@ TEST(CliCpu, VerifyWritesTheDocumentedKeysToStdoutAndTheTableToStderr) {
       << "without --json, stdout stays empty";
 }
 
+TEST(CliCpu, SparsityOfEveryKindIsVerifiedMeasuredAndExplained) {
+  const Environment cache = {{"CONVOKE_CACHE_DIR", scratch("sparsity")}};
+  const std::string problem = "mb1ic16ih6oc32kh3ph1";
+  for (const char* kind : {"channel:0.5", "input:0.5@4", "block:0.5@8x8", "unstructured:0.25",
+                           "nm:2:4", "channel:0.5:bound", "unstructured:0.25:bound"}) {
+    const Finished run = convoke({"verify", problem, "--sparsity", kind, "--json"}, cache);
+    EXPECT_EQ(run.code, 0) << kind << run.err;
+    const std::vector<json> objects = parse_lines(run.out);
+    ASSERT_EQ(objects.size(), 2u);
+    EXPECT_EQ(objects[0]["status"], "passed");
+    const bool bound = std::string(kind).find(":bound") != std::string::npos;
+    EXPECT_EQ(objects[0]["pattern"].is_null(), bound) << kind;
+
+    const Finished explained = convoke({"explain", problem, "--sparsity", kind, "--json"}, cache);
+    EXPECT_EQ(explained.code, 0) << kind << explained.err;
+    const json sparsity = parse_lines(explained.out)[0]["sparsity"];
+    EXPECT_GT(sparsity["bytes_us"].get<double>(), 0);
+    EXPECT_LE(sparsity["kept"].get<int>(), sparsity["units"].get<int>());
+    EXPECT_FALSE(sparsity["best_sparse"].is_null()) << kind;
+    EXPECT_NE(sparsity["best_masked"]["config"].get<std::string>().find("masked=1"),
+              std::string::npos);
+    EXPECT_EQ(sparsity["predicted"].size(), kind == std::string("nm:2:4") ? 1u : 20u) << kind;
+    EXPECT_TRUE(sparsity["pays_from_measured"].is_null());
+  }
+  const Finished bench =
+      convoke({"bench", problem, "--sparsity", "channel:0.25", "--budget", "0.1", "--json"}, cache);
+  EXPECT_EQ(bench.code, 0) << bench.err;
+  EXPECT_GT(parse_lines(bench.out)[0]["time_us"].get<double>(), 0);
+}
+
+TEST(CliCpu, TuningASparseProblemServesEveryPatternOfItsSignature) {
+  const Environment cache = {{"CONVOKE_CACHE_DIR", scratch("sparse_tune")}};
+  const std::string problem = "mb1ic16ih6oc32kh3ph1";
+  const auto tune = [&](const char* sparsity, const char* seed) {
+    const Finished run = convoke({"tune", problem, "--sparsity", sparsity, "--seed", seed,
+                                  "--budget", "4", "--candidates", "all", "--json"},
+                                 cache);
+    EXPECT_EQ(run.code, 0) << run.err;
+    return parse_lines(run.out)[0];
+  };
+  const json first = tune("channel:0.25", "1");
+  EXPECT_EQ(first["config_source"], "measured");
+  const json second = tune("channel:0.25", "2");
+  EXPECT_EQ(second["config_source"], "database");
+  EXPECT_EQ(second["config"], first["config"]);
+  EXPECT_NE(second["pattern"], first["pattern"]);
+  tune("none", "1");
+  const Finished run = convoke({"explain", problem, "--sparsity", "channel:0.25", "--json"}, cache);
+  const json measured = parse_lines(run.out)[0]["sparsity"]["measured"];
+  ASSERT_EQ(measured.size(), 1u) << run.err;
+  EXPECT_EQ(measured[0]["keep"], 0.25);
+  EXPECT_GT(measured[0]["sparse_us"].get<double>(), 0);
+  EXPECT_GT(measured[0]["dense_us"].get<double>(), 0);
+}
+
 TEST(CliCpu, UnsupportedProblemsAreNamedAndGiveThree) {
   const Environment cache = {{"CONVOKE_CACHE_DIR", scratch("unsupported")}};
   const Finished run =

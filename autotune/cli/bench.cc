@@ -25,6 +25,7 @@ void measure(Target& target, const Selectors& selectors, const Peer* peer, doubl
   if (!choose_for(record, target, selectors)) return;
   const ConvSpec& spec = record.problem.spec;
   record.limit_us = target.limit_us(spec);
+  record.bytes_us = target.bytes_us(spec);
   const ProblemTensors tensors(target, spec, selectors.seed);
   const auto kernel = target.get(spec, *record.config);
   const std::unique_ptr<TimedCall> ours = tensors.timed(kernel);

@@ -128,6 +128,7 @@ Json to_json(const Record& record, const std::string& command, const DeviceInfo&
   object["launches"] = record.timing ? Json(record.timing->n) : Json(nullptr);
   object["gflops"] = number_or_null(positive_or_nan(record.gflops()));
   object["fraction_of_limit"] = number_or_null(positive_or_nan(record.fraction_of_limit()));
+  object["bytes_us"] = number_or_null(positive_or_nan(record.bytes_us));
   object["config"] = record.config ? Json(print_config(*record.config)) : Json(nullptr);
   object["config_source"] =
       record.config_source.empty() ? Json(nullptr) : Json(record.config_source);

@@ -35,6 +35,7 @@ struct Record {
   std::optional<Timing> timing;  ///< of `batch` images
   std::int64_t batch = 0;        ///< images of the timed or checked launch
   double limit_us = 0;           ///< lower bound of the time; 0 if unknown
+  double bytes_us = 0;           ///< time of the compulsory bytes in memory; 0 if unknown
   std::optional<double> max_error, tolerance;
   std::optional<PeerRecord> peer;
   int measured = 0, compiled = 0, rejected = 0;

@@ -32,6 +32,7 @@ Record make_record(Target& target, const Problem& problem, const TuneResult& res
     record.timing = result.timing;
     record.batch = launch_batch(problem.spec);
     record.limit_us = target.limit_us(problem.spec);
+    record.bytes_us = target.bytes_us(problem.spec);
   }
   record.measured = result.measured;
   record.compiled = result.compiled;
