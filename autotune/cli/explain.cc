@@ -121,8 +121,11 @@ void explain_kernel(Target& target, const Selectors& selectors, Explanation& e) 
   if (e.choice.config.target == TargetKind::kCuda)
     e.launch = describe_launch(target, spec, e.choice.config, e.key, e.batch);
 
-  if (!spec.sparsity.empty())
+  if (!spec.sparsity.empty()) {
     e.sparsity = explain_sparsity(target, spec, e.choice.config, tuning_db(), selectors.seed);
+    e.arithmetic_us *=
+        static_cast<double>(e.sparsity->kept) / static_cast<double>(e.sparsity->units);
+  }
   e.chosen_us = target.predict_us(spec, e.choice.config);
   for (const KernelConfig& config : target.enumerate(spec))
     e.best.push_back({target.predict_us(spec, config), config});

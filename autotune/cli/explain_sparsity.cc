@@ -58,6 +58,9 @@ std::optional<double> faster(std::optional<double> a, std::optional<double> b) {
 
 std::string ratio_text(const std::vector<KeepRatioTimes>& times) {
   const std::optional<double> from = pays_from(times);
+  if (times.size() == 1)
+    return fmt::format("{} at a keep ratio of {:.2f}", from ? "sparse" : "dense",
+                       times.front().keep);
   if (!from)
     return fmt::format("at none of {} keep ratios from {:.2f} to {:.2f}", times.size(),
                        times.front().keep, times.back().keep);
