@@ -99,10 +99,13 @@ TEST(CliCpu, SparsityOfEveryKindIsVerifiedMeasuredAndExplained) {
     EXPECT_EQ(sparsity["predicted"].size(), kind == std::string("nm:2:4") ? 1u : 20u) << kind;
     EXPECT_TRUE(sparsity["pays_from_measured"].is_null());
   }
-  const Finished bench =
-      convoke({"bench", problem, "--sparsity", "channel:0.25", "--budget", "0.1", "--json"}, cache);
-  EXPECT_EQ(bench.code, 0) << bench.err;
-  EXPECT_GT(parse_lines(bench.out)[0]["time_us"].get<double>(), 0);
+  for (const char* kind : {"channel:0.25", "block:0.25@8x8:bound"}) {
+    const Finished bench =
+        convoke({"bench", problem, "--sparsity", kind, "--budget", "0.1", "--json"}, cache);
+    EXPECT_EQ(bench.code, 0) << bench.err;
+    EXPECT_GT(parse_lines(bench.out)[0]["time_us"].get<double>(), 0);
+    EXPECT_GT(parse_lines(bench.out)[0]["bytes_us"].get<double>(), 0);
+  }
 }
 
 TEST(CliCpu, TuningASparseProblemServesEveryPatternOfItsSignature) {

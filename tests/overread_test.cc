@@ -65,6 +65,13 @@ void run_fenced(const Kernel& kernel, const ConvSpec& spec, std::int64_t images,
   const auto w = buffer(spec.w_elements(), spec.w_type);
   const auto y = buffer(spec.y_elements(images), spec.y_type);
   const FencedBuffer packed(kernel.packed_weight_bytes(), side, 64);
+  const FencedBuffer tables(kernel.pattern_bytes(), side, 64);
+  std::vector<std::byte> host_tables(static_cast<std::size_t>(kernel.pattern_bytes()));
+  if (!host_tables.empty()) {
+    kernel.pack_pattern(*SparsityPattern::random(spec, 1), host_tables.data());
+    std::memcpy(tables.data(), host_tables.data(), host_tables.size());
+  }
+  const void* pattern = host_tables.empty() ? nullptr : tables.data();
   const FencedBuffer workspace(kernel.workspace_bytes(images, form), side, 64);
   std::vector<std::unique_ptr<FencedBuffer>> operands;
   std::vector<ConstBuffer> operand_buffers;
@@ -77,7 +84,7 @@ void run_fenced(const Kernel& kernel, const ConvSpec& spec, std::int64_t images,
         {operands.back()->data(), static_cast<std::size_t>(elements * size_of(type))});
   }
   const bool packs = form == WeightForm::kPacked;
-  if (packs) kernel.prepack(w->data(), nullptr, packed.data(), nullptr);
+  if (packs) kernel.prepack(w->data(), pattern, packed.data(), nullptr);
   LaunchArgs args;
   args.x = {x->data(), static_cast<std::size_t>(spec.x_elements(images) * size_of(spec.x_type))};
   args.w = {packs ? packed.data() : w->data(),
@@ -88,6 +95,7 @@ void run_fenced(const Kernel& kernel, const ConvSpec& spec, std::int64_t images,
   args.operand_count = operand_buffers.size();
   args.workspace = {workspace.data(),
                     static_cast<std::size_t>(kernel.workspace_bytes(images, form))};
+  args.pattern = {pattern, host_tables.size()};
   args.batch = images;
   kernel.launch(args, form);
 }
@@ -100,9 +108,10 @@ TEST(Overread, KernelsStayInsideTheirBuffers) {
   options.threads = 1;
   const auto target = make_cpu_target(options);
   test::RandomSpecs random(17);
-  for (int i = 0; i < 120; ++i) {
+  for (int i = 0; i < 200; ++i) {
     ConvSpec spec = random.next(1e6);
     spec.epilogue = Epilogue::parse(spec.epilogue).text();
+    if (i >= 120) spec = random.prune(spec);
     const std::vector<KernelConfig> space = target->enumerate(spec);
     const KernelConfig config = space[random.pick(0, static_cast<std::int64_t>(space.size()) - 1)];
     const std::string text = print_spec(spec) + " --config " + print_config(config) + "\n";

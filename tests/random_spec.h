@@ -3,9 +3,13 @@
 
 #include <cstdint>
 #include <random>
+#include <utility>
+#include <vector>
 
+#include "compiler/sparsity.h"
 #include "convoke/conv_spec.h"
 #include "convoke/error.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke::test {
 
@@ -30,7 +34,37 @@ class RandomSpecs {
     }
   }
 
+  /// The problem with a sparsity of any kind: bound one time in three, else with a pattern that is
+  /// drawn by the ratio, or unit by unit whatever the ratio says.
+  ConvSpec prune(ConvSpec spec) {
+    Sparsity sparsity;
+    sparsity.kind = static_cast<SparsityKind>(pick(1, 5));
+    sparsity.keep = static_cast<double>(pick(1, 20)) / 20;
+    if (sparsity.kind == SparsityKind::kChannel) sparsity.rows = small(1);
+    if (sparsity.kind == SparsityKind::kInput) sparsity.columns = small(1);
+    if (sparsity.kind == SparsityKind::kBlock)
+      sparsity.rows = small(kMinBlockSide), sparsity.columns = small(kMinBlockSide);
+    if (sparsity.kind == SparsityKind::kNm) {
+      sparsity.m = small(2);
+      sparsity.n = static_cast<int>(pick(1, sparsity.m));
+    }
+    sparsity.bound = pick(0, 2) == 0;
+    spec.sparsity = sparsity.text();
+    if (sparsity.bound) return spec;
+    SparsityPattern::Ptr pattern = SparsityPattern::random(spec, random_());
+    if (sparsity.kind != SparsityKind::kNm && pick(0, 2) == 0) {
+      std::vector<std::int64_t> kept;
+      const std::int64_t most = pick(0, 10);
+      for (std::int64_t unit = 0; unit < pattern->units(); ++unit)
+        if (pick(0, 9) < most) kept.push_back(unit);
+      pattern = SparsityPattern::from_units(spec, std::move(kept));
+    }
+    return with_pattern(spec, pattern);
+  }
+
  private:
+  int small(int least) { return static_cast<int>(pick(least, pick(0, 4) == 0 ? 40 : 8)); }
+
   /// Mostly small, sometimes a tail beyond a few vectors.
   std::int64_t channels() {
     switch (pick(0, 3)) {

@@ -12,11 +12,12 @@
 namespace convoke {
 namespace {
 
-void check_all(Target& target, std::uint64_t seed, int specs, int configs_each) {
+void check_all(Target& target, std::uint64_t seed, int specs, int configs_each, bool sparse) {
   test::RandomSpecs random(seed);
   for (int i = 0; i < specs; ++i) {
     ConvSpec spec = random.next();
     spec.epilogue = Epilogue::parse(spec.epilogue).text();
+    if (sparse) spec = random.prune(spec);
     const Verifier verifier(target, spec, seed + i);
     std::vector<KernelConfig> configs = {target.default_config(spec)};
     const std::vector<KernelConfig> space = target.enumerate(spec);
@@ -26,7 +27,7 @@ void check_all(Target& target, std::uint64_t seed, int specs, int configs_each) 
     for (const KernelConfig& config : configs) {
       const VerifyResult result = verifier.check(config);
       EXPECT_EQ(result.verdict, Verdict::kPassed)
-          << print_spec(spec) << " --config " << print_config(config) << ": "
+          << i << ": " << print_spec(spec) << " --config " << print_config(config) << ": "
           << to_string(result.verdict) << ", " << result.reason;
     }
   }
@@ -34,7 +35,12 @@ void check_all(Target& target, std::uint64_t seed, int specs, int configs_each) 
 
 TEST(RandomSpecs, EveryValidSpecRunsAndIsRight) {
   const auto target = make_cpu_target({});
-  check_all(*target, 1, 100, 2);
+  check_all(*target, 1, 100, 2, false);
+}
+
+TEST(RandomSpecs, EverySparseSpecRunsAndIsRight) {
+  const auto target = make_cpu_target({});
+  check_all(*target, 2, 150, 3, true);
 }
 
 }  // namespace
