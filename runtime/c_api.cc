@@ -14,20 +14,12 @@
 #include "compiler/spec_text.h"
 #include "convoke/convoke.h"
 #include "convoke/convoke.hpp"
+#include "runtime/c_api_handles.h"
 #include "runtime/target.h"
 
 using namespace convoke;
-
-struct convoke_pattern {
-  SparsityPattern::Ptr pattern;
-  std::string text;
-};
-
-struct convoke_spec {
-  explicit convoke_spec(Problem p) : problem(std::move(p)), text(print_spec(problem.spec)) {}
-  Problem problem;
-  std::string text;
-};
+using c_api::given;
+using c_api::guarded;
 
 namespace {
 
@@ -66,51 +58,8 @@ namespace {
 thread_local std::string last_message;
 thread_local const char* last_error = "";
 
-convoke_status fail(convoke_status status, const char* message) noexcept {
-  try {
-    last_message = message;
-    last_error = last_message.c_str();
-  } catch (const std::exception&) {
-    last_error = "out of memory";
-  }
-  return status;
-}
-
-/// Runs `body`; what it throws becomes a status.
-template <typename Body>
-convoke_status guarded(Body body) noexcept {
-  try {
-    body();
-    return CONVOKE_OK;
-  } catch (const Error& error) {
-    return fail(static_cast<convoke_status>(error.code()), error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(CONVOKE_DEVICE, "out of memory: free some, or use a smaller batch");
-  } catch (const std::exception& error) {
-    return fail(CONVOKE_DEVICE, error.what());
-  } catch (...) {
-    return fail(CONVOKE_DEVICE, "an exception that is none of ours: a host's executor threw it?");
-  }
-}
-
-template <typename T>
-T& given(T* pointer, const char* name) {
-  if (pointer == nullptr) throw Error(ErrorCode::kUsage, fmt::format("{} is null", name));
-  return *pointer;
-}
-
 ConstBuffer to_cpp(const convoke_const_buffer& b) { return {b.data, b.bytes}; }
 Buffer to_cpp(const convoke_buffer& b) { return {b.data, b.bytes}; }
-
-/// What the functions that make a pattern share.
-template <typename Make>
-convoke_status make_pattern(convoke_pattern** pattern, const Make& make) {
-  return guarded([&] {
-    given(pattern, "pattern") = nullptr;
-    const SparsityPattern::Ptr made = make();
-    *pattern = new convoke_pattern{made, made->text()};
-  });
-}
 
 PlanOptions to_cpp(const convoke_plan_options& options) {
   PlanOptions result;
@@ -161,6 +110,16 @@ static_assert(CONVOKE_WRONG_RESULT == static_cast<int>(ErrorCode::kWrongResult) 
               CONVOKE_CACHE == static_cast<int>(ErrorCode::kCache));
 
 }  // namespace
+
+convoke_status c_api::fail(convoke_status status, const char* message) noexcept {
+  try {
+    last_message = message;
+    last_error = last_message.c_str();
+  } catch (const std::exception&) {
+    last_error = "out of memory";
+  }
+  return status;
+}
 
 const char* convoke_version(void) { return version(); }
 const char* convoke_last_error(void) { return last_error; }
@@ -229,70 +188,6 @@ convoke_status convoke_spec_get(const convoke_spec* spec, convoke_spec_fields* f
 }
 
 void convoke_spec_destroy(convoke_spec* spec) { delete spec; }
-
-convoke_status convoke_pattern_by_magnitude(const convoke_spec* spec, const float* w, size_t count,
-                                            convoke_pattern** pattern) {
-  return make_pattern(pattern, [&] {
-    return SparsityPattern::by_magnitude(given(spec, "spec").problem.spec, &given(w, "w"), count);
-  });
-}
-
-convoke_status convoke_pattern_random(const convoke_spec* spec, uint64_t seed,
-                                      convoke_pattern** pattern) {
-  return make_pattern(
-      pattern, [&] { return SparsityPattern::random(given(spec, "spec").problem.spec, seed); });
-}
-
-convoke_status convoke_pattern_from_mask(const convoke_spec* spec, const uint8_t* mask,
-                                         size_t count, convoke_pattern** pattern) {
-  return make_pattern(pattern, [&] {
-    return SparsityPattern::from_mask(given(spec, "spec").problem.spec, &given(mask, "mask"),
-                                      count);
-  });
-}
-
-convoke_status convoke_pattern_from_units(const convoke_spec* spec, const int64_t* kept,
-                                          size_t count, convoke_pattern** pattern) {
-  return make_pattern(pattern, [&] {
-    if (count > 0) given(kept, "kept");
-    return SparsityPattern::from_units(given(spec, "spec").problem.spec,
-                                       std::vector<std::int64_t>(kept, kept + count));
-  });
-}
-
-convoke_status convoke_pattern_load(const char* path, convoke_pattern** pattern) {
-  return make_pattern(pattern, [&] { return SparsityPattern::load(&given(path, "path")); });
-}
-
-convoke_status convoke_pattern_parse(const char* text, convoke_pattern** pattern) {
-  return make_pattern(pattern, [&] { return SparsityPattern::parse(&given(text, "text")); });
-}
-
-convoke_status convoke_pattern_save(const convoke_pattern* pattern, const char* path) {
-  return guarded([&] { given(pattern, "pattern").pattern->save(&given(path, "path")); });
-}
-
-convoke_status convoke_pattern_get(const convoke_pattern* pattern, convoke_pattern_info* info) {
-  return guarded([&] {
-    const SparsityPattern& p = *given(pattern, "pattern").pattern;
-    given(info, "info") = {pattern->text.c_str(), p.signature().c_str(), p.hash().c_str(),
-                           p.kept().data(),       p.kept().size(),       p.units(),
-                           p.kept_weights()};
-  });
-}
-
-void convoke_pattern_destroy(convoke_pattern* pattern) { delete pattern; }
-
-convoke_status convoke_spec_set_pattern(convoke_spec* spec, const convoke_pattern* pattern) {
-  return guarded([&] {
-    Problem problem = given(spec, "spec").problem;
-    if (pattern == nullptr)
-      problem.spec.pattern = nullptr;
-    else
-      problem.spec = with_pattern(problem.spec, pattern->pattern);
-    *spec = convoke_spec(std::move(problem));
-  });
-}
 
 convoke_status convoke_device_open(const char* target, const convoke_device_options* options,
                                    convoke_device** device) {
