@@ -18,6 +18,7 @@ constexpr double kListCycles = 14;        ///< beginning and ending a list
 constexpr double kL2VectorCycles = 2;     ///< a vector that is not in L1
 constexpr double kFinishCycles = 7;       ///< a vector of y: transposed, epilogue, stored
 constexpr double kStageCycles = 9;        ///< a vector of x: transposed, stored
+constexpr double kL3ByteCycles = 0.15;  ///< of planes that overflow L2, each time a tile reads them
 constexpr double kTaskCycles = 1500;
 
 }  // namespace
@@ -36,7 +37,8 @@ double predict_planar_us(const ConvSpec& spec, const CpuConfig& config, const Cp
                       static_cast<double>(spec.r * spec.s);
   const double entries =
       live * static_cast<double>(most_kept_weights(spec)) / static_cast<double>(spec.k) * filters;
-  double cycles_of_load = kLoadsPerVector / 2;
+  const double images = static_cast<double>(schedule.images_per_task);
+  double cycles_of_load = (images > 1 ? 1 : kLoadsPerVector) / 2;
   // What the taps of one channel block read for a tile.
   const double tile_bytes = 4.0 * static_cast<double>(schedule.weights.kc * shape.row) *
                             static_cast<double>((shape.tile_rows - 1) * spec.stride_h +
@@ -46,9 +48,15 @@ double predict_planar_us(const ConvSpec& spec, const CpuConfig& config, const Cp
   const double arithmetic = vectors * (isa.has_fma() ? 0.5 : 1);
   const double step = std::max({arithmetic, vectors * cycles_of_load, kFmaLatency}) + kEntryCycles;
   const double list = kListCycles + vectors * (blocks > 1 ? 2 : 1);
-  const double outputs = static_cast<double>(schedule.rows_per_task * spec.q) * filters / lanes;
-  const double inputs = static_cast<double>(shape.rows * spec.w * spec.c_per_group()) / lanes;
-  const double task = kTaskCycles + tiles * (entries * step + blocks * filters * list) +
+  const double outputs =
+      images * static_cast<double>(schedule.rows_per_task * spec.q) * filters / lanes;
+  const double inputs =
+      images * static_cast<double>(shape.rows * spec.w * spec.c_per_group()) / lanes;
+  const double l2 = static_cast<double>(isa.l2_bytes);
+  const double from_l3 =
+      std::clamp((static_cast<double>(schedule.scratch_bytes) - 0.5 * l2) / (0.5 * l2), 0.0, 1.0);
+  const double reads = tiles * blocks * tile_bytes * kL3ByteCycles * from_l3;
+  const double task = kTaskCycles + reads + tiles * (entries * step + blocks * filters * list) +
                       outputs * kFinishCycles + inputs * kStageCycles;
   const double rounds =
       std::ceil(static_cast<double>(schedule.tasks(spec.open_batch() ? 2 : spec.n)) / threads);

@@ -54,15 +54,18 @@ struct PlanarShape {
   std::int64_t tile_rows = 1, tile_vectors = 1;
   std::int64_t row_tiles = 1, column_tiles = 1;  ///< of a full task
   std::int64_t pitch = 0;                        ///< floats of one phase of a row
-  std::int64_t row = 0, plane = 0;               ///< floats
-  std::int64_t rows = 0;                         ///< of a plane
-  std::int64_t sums = 0;                         ///< byte offset in scratch of [filter][tile]
+  std::int64_t phases = 1;  ///< axis=q: the stride, so that what a vector reads is contiguous
+  std::int64_t column = 1;  ///< floats of a column: axis=n keeps a vector of images in each
+  std::int64_t step = 0;    ///< floats between what neighbouring vectors of a tile read
+  std::int64_t row = 0, plane = 0;  ///< floats
+  std::int64_t rows = 0;            ///< of a plane
+  std::int64_t sums = 0;            ///< byte offset in scratch of [filter][tile]
   /// Bytes from tap (0, 0), channel 0 to another.
   std::int64_t offset(const ConvSpec& spec, std::int64_t c, std::int64_t r, std::int64_t s) const {
     const Range live_r = spec.live_r(), live_s = spec.live_s();
     const std::int64_t column = (s - live_s.begin) * spec.dilation_w;
-    return 4 * (c * plane + (r - live_r.begin) * spec.dilation_h * row +
-                column % spec.stride_w * pitch + column / spec.stride_w);
+    return 4 * (c * plane + (r - live_r.begin) * spec.dilation_h * row + column % phases * pitch +
+                column / phases * this->column);
   }
 };
 

@@ -224,21 +224,43 @@ void CpuEmitter::finish_row(Value* acc, Value* k, Value* at, int count) {
 }
 
 std::vector<Value*> CpuEmitter::transpose(std::vector<Value*> rows) {
-  // log2(lanes) perfect shuffles of row i with row i + lanes / 2.
-  std::vector<int> low, high;
-  for (int i = 0; i < lanes / 2; ++i) {
-    low.insert(low.end(), {i, i + lanes});
-    high.insert(high.end(), {i + lanes / 2, i + lanes / 2 + lanes});
-  }
-  for (int step = 1; step < lanes; step *= 2) {
-    std::vector<Value*> next;
-    for (int i = 0; i < lanes / 2; ++i) {
-      Value* first = rows[static_cast<std::size_t>(i)];
-      Value* second = rows[static_cast<std::size_t>(i + lanes / 2)];
-      next.push_back(b.CreateShuffleVector(first, second, low));
-      next.push_back(b.CreateShuffleVector(first, second, high));
+  // Squares of 4 within 128 bits, whose shuffles are cheap, then squares of such blocks.
+  const auto width = static_cast<unsigned>(lanes);
+  std::vector<int> masks[4];  // low and high pairs of f32, low and high pairs of 64 bits
+  for (int block = 0; block < lanes; block += 4) {
+    for (const int half : {0, 1}) {
+      const int i = block + 2 * half;
+      masks[half].insert(masks[half].end(), {block + 2 * half, i + lanes, i + 1, i + 1 + lanes});
+      masks[2 + half].insert(masks[2 + half].end(), {i, i + 1, i + lanes, i + 1 + lanes});
     }
-    rows = next;
+  }
+  const auto shuffle = [&](Value* first, Value* second, const std::vector<int>& mask) {
+    return b.CreateShuffleVector(first, second, mask);
+  };
+  for (std::size_t g = 0; g < width; g += 4) {
+    Value* low_01 = shuffle(rows[g], rows[g + 1], masks[0]);
+    Value* high_01 = shuffle(rows[g], rows[g + 1], masks[1]);
+    Value* low_23 = shuffle(rows[g + 2], rows[g + 3], masks[0]);
+    Value* high_23 = shuffle(rows[g + 2], rows[g + 3], masks[1]);
+    rows[g] = shuffle(low_01, low_23, masks[2]);
+    rows[g + 1] = shuffle(low_01, low_23, masks[3]);
+    rows[g + 2] = shuffle(high_01, high_23, masks[2]);
+    rows[g + 3] = shuffle(high_01, high_23, masks[3]);
+  }
+  for (int size = 4; size < lanes; size *= 2) {
+    std::vector<int> low, high;
+    for (int lane = 0; lane < lanes; ++lane) {
+      const bool second = (lane & size) != 0;
+      low.push_back(second ? lane - size + lanes : lane);
+      high.push_back(second ? lane + lanes : lane + size);
+    }
+    for (int i = 0; i < lanes; ++i) {
+      if ((i & size) != 0) continue;
+      Value*& first = rows[static_cast<std::size_t>(i)];
+      Value*& second = rows[static_cast<std::size_t>(i + size)];
+      std::tie(first, second) =
+          std::pair{shuffle(first, second, low), shuffle(first, second, high)};
+    }
   }
   return rows;
 }

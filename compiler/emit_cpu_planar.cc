@@ -1,8 +1,9 @@
-// The sparse family: the input of a task waits in scratch as planes [channel][row][phase][column]
-// with zeros around the image, so that what a tap reads for a vector of pixels are neighbouring
-// floats. For a tile of pixels and each filter the list of kept weights is walked: a broadcast and
-// a multiply-add a vector. Sums wait in scratch until all channel blocks are done, and go through
-// the epilogue as vectors along y.
+// The sparse family. axis=q: lanes are pixels of a row; axis=n: images. The input of a task waits
+// in scratch as planes [channel][row][phase][column] with zeros around the image (axis=n: a vector
+// of images in each column), so that what a tap reads for a vector are neighbouring floats. For a
+// tile of pixels and each filter the list of kept weights is walked: a broadcast and a multiply-add
+// a vector. Sums wait in scratch until all channel blocks are done, and go through the epilogue as
+// vectors along y.
 //
 // A zero beside the image times a weight is zero only if the weight is finite. Packing marks
 // filters that hold another; those are summed pixel by pixel, without what lies outside.
@@ -27,19 +28,20 @@ class Planar {
     tile_pixels_ = shape.tile_rows * shape.tile_vectors * e.lanes;
     for (std::int64_t i = 0; i < shape.tile_rows * shape.tile_vectors; ++i)
       acc_.push_back(e.variable(e.vec()));
-    sum_ = e.variable(e.f32());
+    sum_ = e.variable(along_batch_ ? e.vec() : e.f32());
   }
 
   void emit() {
     e.for_each_task([&](const Task& task) {
-      e.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
+      const std::int64_t images = schedule.images_per_task;
+      e.loop(task.image_begin, task.image_end, images, [&](Value* image) {
         stage(task, image);
-        const std::int64_t columns = shape.tile_vectors * e.lanes;
+        const std::int64_t columns = shape.tile_vectors * (along_batch_ ? 1 : e.lanes);
         e.loop(task.row_begin, task.row_end, shape.tile_rows, [&](Value* p) {
           e.loop(0, shape.column_tiles * columns, columns, [&](Value* q) {
             const Tile tile{task, image, p, q};
             sums(tile);
-            finish(tile);
+            along_batch_ ? finish_images(tile) : finish(tile);
           });
         });
       });
@@ -62,6 +64,11 @@ class Planar {
   std::int64_t first_column() const { return spec.live_s().begin * spec.dilation_w - spec.pad_w; }
 
   void stage(const Task& task, Value* image) {
+    if (along_batch_) {
+      images_.clear();
+      for (int i = 0; i < e.lanes; ++i)  // beyond the batch the last image again
+        images_.push_back(e.min(e.add(image, i), e.add(e.n, -1)));
+    }
     Value* top = first_row(task);
     Value* last = e.add(e.mul(e.sub(e.add(task.row_end, -1), task.row_begin), spec.stride_h),
                         (spec.live_r().size() - 1) * spec.dilation_h + 1);
@@ -73,6 +80,7 @@ class Planar {
       e.if_else(
           inside,
           [&] {
+            if (along_batch_) return stage_images(task, h, to);
             for (std::int64_t phase = 0; phase < spec.stride_w; ++phase)
               stage_phase(task, image, h, phase, e.offset(to, phase * shape.pitch * 4));
           },
@@ -115,6 +123,52 @@ class Planar {
       Value* plane = e.add(e.mul(image, spec.c), channel);
       Value* from = e.add(e.mul(e.add(e.mul(plane, spec.h), h), spec.w), column);
       copy(e.offset(e.x, e.mul(from, x_size())), e.offset(to, begin * 4), end - begin);
+    }
+  }
+
+  /// A row of a vector of images.
+  void stage_images(const Task& task, Value* h, Value* to) {
+    const std::int64_t columns = shape.pitch / e.lanes, first = first_column();
+    const std::int64_t begin = std::min(columns, std::max<std::int64_t>(0, -first));
+    const std::int64_t end = std::max(begin, std::min(columns, spec.w - first));
+    zero_columns(to, 0, begin * e.lanes);
+    zero_columns(to, end * e.lanes, shape.pitch);
+    const bool nhwc = spec.x_layout == Layout::kNhwc;
+    // Squares of images by channels (nhwc) or by columns (nchw): what is contiguous.
+    auto square = [&](Value* c, Value* column, int count) {
+      std::vector<Value*> rows;
+      for (Value* image : images_) {
+        Value* channel = e.add(e.mul(task.group, spec.c_per_group()), c);
+        Value* w = e.add(column, first);
+        Value* element =
+            nhwc ? e.add(e.mul(e.add(e.mul(e.add(e.mul(image, spec.h), h), spec.w), w), spec.c),
+                         channel)
+                 : e.add(
+                       e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w),
+                       w);
+        rows.push_back(
+            e.load_vector(e.offset(e.x, e.mul(element, x_size())), spec.x_type, e.lanes, count));
+      }
+      rows = e.transpose(rows);
+      Value* place = e.offset(to, e.add(e.mul(c, shape.plane * 4), e.mul(column, e.lanes * 4)));
+      const std::int64_t stride = nhwc ? shape.plane : e.lanes;
+      for (int i = 0; i < count; ++i)
+        put(rows[static_cast<std::size_t>(i)], e.offset(place, i * stride * 4), e.i64(0), e.lanes);
+    };
+    if (begin == end) return;
+    auto along = [&](std::int64_t from, std::int64_t until, const auto& body) {
+      const std::int64_t whole = from + (until - from) / e.lanes * e.lanes;
+      e.loop(from, whole, e.lanes, [&](Value* at) { body(at, e.lanes); });
+      if (whole < until) body(e.i64(whole), static_cast<int>(until - whole));
+    };
+    if (nhwc) {
+      e.loop(begin, end, 1, [&](Value* column) {
+        along(0, spec.c_per_group(), [&](Value* c, int count) { square(c, column, count); });
+      });
+    } else {
+      e.loop(0, spec.c_per_group(), 1, [&](Value* c) {
+        along(begin, end, [&](Value* column, int count) { square(c, column, count); });
+      });
     }
   }
 
@@ -182,7 +236,8 @@ class Planar {
   void sums(const Tile& tile) {
     // Tap (0, 0) of the tile's first pixel.
     Value* row = e.mul(e.sub(tile.p, tile.task.row_begin), spec.stride_h * shape.row);
-    Value* x = e.offset(e.scratch, e.mul(e.add(row, tile.q), 4));
+    Value* column = along_batch_ ? e.mul(tile.q, shape.step) : tile.q;
+    Value* x = e.offset(e.scratch, e.mul(e.add(row, column), 4));
     Value* flags = e.offset(e.w, schedule.sparse.entries * 4);
     e.loop(0, blocks_, 1, [&](Value* block) {
       Value* lists = e.mul(e.add(e.mul(tile.task.group, blocks_), block), spec.k_per_group());
@@ -216,7 +271,7 @@ class Planar {
         for (std::int64_t v = 0; v < shape.tile_vectors; ++v) {
           const std::int64_t number = i * shape.tile_vectors + v;
           body(acc_[static_cast<std::size_t>(number)], e.offset(to, number * e.lanes * 4),
-               (i * spec.stride_h * shape.row + v * e.lanes) * 4);
+               (i * spec.stride_h * shape.row + v * shape.step) * 4);
         }
     };
     each([&](llvm::AllocaInst* sum, Value* at, std::int64_t) { start(sum, block, at); });
@@ -243,16 +298,22 @@ class Planar {
     });
   }
 
-  /// The same one pixel at a time, weights that meet padding left out.
+  /// The same one pixel (of all images) at a time, weights that meet padding left out.
   void walk_pixels(const Tile& tile, Value* x, Value* begin, Value* end, Value* block, Value* to) {
-    const std::int64_t columns = shape.tile_vectors * e.lanes;
+    const std::int64_t columns = shape.tile_vectors * (along_batch_ ? 1 : e.lanes);
+    const std::int64_t width = along_batch_ ? e.lanes : 1;
+    auto load = [&](Value* from) {
+      return along_batch_ ? e.load_vector(from, DataType::kF32, e.lanes, e.lanes)
+                          : e.load_scalar(from, DataType::kF32);
+    };
     e.loop(0, shape.tile_rows, 1, [&](Value* i) {
       e.loop(0, columns, 1, [&](Value* j) {
-        Value* place = e.offset(to, e.mul(e.add(e.mul(i, columns), j), 4));
+        Value* place = e.offset(to, e.mul(e.add(e.mul(i, columns), j), width * 4));
         start(sum_, block, place);
         Value* h0 = e.add(e.mul(e.add(tile.p, i), spec.stride_h), -spec.pad_h);
         Value* w0 = e.add(e.mul(e.add(tile.q, j), spec.stride_w), -spec.pad_w);
-        Value* pixel = e.offset(x, e.mul(e.add(e.mul(i, spec.stride_h * shape.row), j), 4));
+        Value* column = e.mul(j, along_batch_ ? shape.step : 1);
+        Value* pixel = e.offset(x, e.mul(e.add(e.mul(i, spec.stride_h * shape.row), column), 4));
         e.loop(begin, end, 1, [&](Value* entry) {
           Value* tap = e.div(e.table_i32(schedule.sparse.sources, entry), spec.c_per_group());
           Value* h = e.add(h0, e.mul(e.div(tap, spec.s), spec.dilation_h));
@@ -260,13 +321,12 @@ class Planar {
           Value* inside = e.b.CreateAnd(e.b.CreateICmpULT(h, e.i64(spec.h)),
                                         e.b.CreateICmpULT(w, e.i64(spec.w)));
           e.if_then(inside, [&] {
-            Value* value = e.load_scalar(
-                e.offset(pixel, e.table_i32(schedule.sparse.offsets, entry)), DataType::kF32);
+            Value* value = load(e.offset(pixel, e.table_i32(schedule.sparse.offsets, entry)));
             Value* weight = e.load_scalar(e.offset(e.w, e.mul(entry, 4)), DataType::kF32);
-            e.set(sum_, e.fma(weight, value, e.get(sum_)));
+            e.set(sum_, e.fma(along_batch_ ? e.splat(weight) : weight, value, e.get(sum_)));
           });
         });
-        e.store_scalar(e.get(sum_), place, DataType::kF32);
+        e.b.CreateAlignedStore(e.get(sum_), place, llvm::Align(4));
       });
     });
   }
@@ -332,10 +392,67 @@ class Planar {
     }
   }
 
+  /// Rows of outputs of a vector of images.
+  void finish_images(const Tile& tile) {
+    Value* group_k = e.mul(tile.task.group, spec.k_per_group());
+    Value* p_end = e.min(e.add(tile.p, shape.tile_rows), tile.task.row_end);
+    const bool nhwc = spec.y_layout == Layout::kNhwc;
+    /// Lane i of sums number j, `stride` bytes apart, to lane j of image i.
+    auto square = [&](Value* from, std::int64_t stride, int count, const auto& store) {
+      std::vector<Value*> rows;
+      for (int j = 0; j < e.lanes; ++j)
+        rows.push_back(
+            j < count ? e.load_vector(e.offset(from, j * stride), DataType::kF32, e.lanes, e.lanes)
+                      : e.zero());
+      rows = e.transpose(rows);
+      for (int i = 0; i < e.lanes; ++i) {
+        Value* image = e.add(tile.image, i);
+        auto one = [&] { store(image, rows[static_cast<std::size_t>(i)]); };
+        i == 0 ? one() : e.if_then(e.b.CreateICmpSLT(image, tile.task.image_end), one);
+      }
+    };
+    auto sums_at = [&](Value* filter, Value* p, Value* q) {
+      Value* vector = e.add(e.mul(e.sub(p, tile.p), shape.tile_vectors), q);
+      return e.offset(sums_of(tile, filter), e.mul(vector, e.lanes * 4));
+    };
+    auto channels = [&](Value* filter, Value* p, Value* q, int count) {
+      Value* k = e.add(group_k, filter);
+      square(sums_at(filter, p, q), tile_pixels_ * 4, count, [&](Value* image, Value* sums) {
+        e.finish(sums, k, e.y_offset(image, k, p, q), count);
+      });
+    };
+    e.loop(tile.p, p_end, 1, [&](Value* p) {
+      if (!nhwc) {
+        e.loop(tile.task.panel_begin, tile.task.panel_end, 1, [&](Value* filter) {
+          Value* k = e.add(group_k, filter);
+          for (std::int64_t column = 0; column < spec.q; column += e.lanes) {
+            const int count = static_cast<int>(std::min<std::int64_t>(e.lanes, spec.q - column));
+            Value* q = e.i64(column);
+            square(sums_at(filter, p, q), e.lanes * 4, count, [&](Value* image, Value* sums) {
+              e.finish_row(sums, k, e.y_offset(image, k, p, q), count);
+            });
+          }
+        });
+        return;
+      }
+      const int rest = static_cast<int>(spec.k_per_group() % e.lanes);
+      Value* whole = e.min(tile.task.panel_end, e.i64(spec.k_per_group() - rest));
+      e.loop(0, spec.q, 1, [&](Value* q) {
+        e.loop(tile.task.panel_begin, whole, e.lanes,
+               [&](Value* filter) { channels(filter, p, q, e.lanes); });
+        if (rest == 0) return;
+        e.if_then(e.b.CreateICmpEQ(tile.task.panel_end, e.i64(spec.k_per_group())),
+                  [&] { channels(e.i64(spec.k_per_group() - rest), p, q, rest); });
+      });
+    });
+  }
+
   CpuEmitter& e;
   const ConvSpec& spec;
   const CpuSchedule& schedule;
   const PlanarShape& shape;
+  const bool along_batch_ = e.config.axis == TileAxis::kAxisN;
+  std::vector<Value*> images_;  // of a vector
   std::int64_t blocks_ = 1, tile_pixels_ = 0;
   std::vector<llvm::AllocaInst*> acc_;  // [row * tile_vectors + vector]
   llvm::AllocaInst* sum_ = nullptr;

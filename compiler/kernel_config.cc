@@ -79,7 +79,7 @@ std::string why_unused(const CpuConfig& config) {
   if (sparse && config.nv != 0) return says("nv", config.nv);
   if (!gemm && !amx && !sparse && config.kb != 0) return says("kb", config.kb);
   if (direct && config.mr != 0) return says("mr", config.mr);
-  if (!gemm && !amx && config.axis != TileAxis::kAxisQ)
+  if (!gemm && !amx && !sparse && config.axis != TileAxis::kAxisQ)
     return fmt::format("{} has no axis", to_string(config.family));
   return "";
 }
@@ -118,7 +118,8 @@ std::string print_config(const KernelConfig& config) {
   if (config.target == TargetKind::kCuda) return print_cuda_config(config.cuda);
   const CpuConfig& cpu = config.cpu;
   std::string text = fmt::format("cpu:{}", to_string(cpu.family));
-  if (cpu.family == CpuFamily::kGemm || cpu.family == CpuFamily::kAmx) {
+  if (cpu.family == CpuFamily::kGemm || cpu.family == CpuFamily::kAmx ||
+      cpu.family == CpuFamily::kSparse) {
     text += cpu.axis == TileAxis::kAxisQ ? ",axis=q" : ",axis=n";
   }
   for (const IntField& field : kIntFields) {

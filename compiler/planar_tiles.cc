@@ -18,7 +18,8 @@ std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; 
 PlanarShape make_planar_shape(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   PlanarShape shape;
   const std::int64_t rows = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
-  const std::int64_t columns = ceil_div(spec.q, isa.lanes());
+  const bool images = config.axis == TileAxis::kAxisN;
+  const std::int64_t columns = images ? spec.q : ceil_div(spec.q, isa.lanes());
   if (columns <= config.mr) {
     shape.tile_vectors = columns;
     shape.row_tiles = ceil_div(rows, std::max<std::int64_t>(config.mr / columns, 1));
@@ -30,11 +31,23 @@ PlanarShape make_planar_shape(const ConvSpec& spec, const CpuConfig& config, con
     shape.row_tiles = rows;
   }
   const std::int64_t last_column = (spec.live_s().size() - 1) * spec.dilation_w;
-  shape.pitch = shape.column_tiles * shape.tile_vectors * isa.lanes() + last_column / spec.stride_w;
-  shape.row = shape.pitch * spec.stride_w;
+  if (images) {
+    shape.column = isa.lanes();
+    shape.step = spec.stride_w * isa.lanes();
+    shape.pitch = ((spec.q - 1) * spec.stride_w + last_column + 1) * isa.lanes();
+  } else {
+    shape.phases = spec.stride_w;
+    shape.step = isa.lanes();
+    shape.pitch =
+        shape.column_tiles * shape.tile_vectors * isa.lanes() + last_column / shape.phases;
+  }
+  shape.row = shape.pitch * shape.phases;
   shape.rows = (shape.row_tiles * shape.tile_rows - 1) * spec.stride_h +
                (spec.live_r().size() - 1) * spec.dilation_h + 1;
-  shape.plane = shape.row * shape.rows;
+  // An odd number of lines: planes that stood a multiple of 4 KiB apart would share a few sets of
+  // L1.
+  constexpr std::int64_t kLineFloats = 16;
+  shape.plane = (ceil_div(shape.row * shape.rows, kLineFloats) | 1) * kLineFloats;
   shape.sums = ceil_div(shape.plane * spec.c_per_group() * 4, 64) * 64;
   return shape;
 }
@@ -55,6 +68,7 @@ CpuSchedule make_planar_schedule(const ConvSpec& spec, const CpuConfig& config, 
   filters.vectors = 1;
   packed.kinds.push_back(filters);
   packed.bytes = 4 * (most_kept_weights(spec) + spec.k);
+  schedule.images_per_task = config.axis == TileAxis::kAxisN ? isa.lanes() : 1;
   schedule.rows_per_task = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
   schedule.row_blocks = ceil_div(spec.p, schedule.rows_per_task);
   schedule.group_blocks = spec.groups;
@@ -71,6 +85,10 @@ std::string why_illegal_planar(const ConvSpec& spec, const CpuConfig& config, co
   const int most = isa.vector_registers() - (isa.has_fma() ? 2 : 4);
   if (config.mr < 1 || config.mr > most) {
     return fmt::format("sparse needs mr (vectors of pixels) from 1 to {} ({})", most, config.mr);
+  }
+  if (config.axis == TileAxis::kAxisN && spec.q > config.mr) {
+    return fmt::format("axis=n of sparse holds a row of outputs, Q={}, in mr={} vectors", spec.q,
+                       config.mr);
   }
   if (config.unroll < 1 || config.unroll > 8)
     return fmt::format("sparse needs unroll from 1 to 8 ({})", config.unroll);
@@ -91,7 +109,8 @@ std::string why_illegal_planar(const ConvSpec& spec, const CpuConfig& config, co
       static_cast<double>(spec.s) * static_cast<double>(spec.dilation_w);
   const double rows = static_cast<double>(spec.p + config.mr) * static_cast<double>(spec.stride_h) +
                       static_cast<double>(spec.r) * static_cast<double>(spec.dilation_h);
-  if (columns * rows * static_cast<double>(spec.c_per_group()) > kMaxDisplacement)
+  const double images = config.axis == TileAxis::kAxisN ? isa.lanes() : 1;
+  if (columns * rows * images * static_cast<double>(spec.c_per_group()) > kMaxDisplacement)
     return "the planes of an image are too large for sparse";
   const CpuSchedule schedule = make_planar_schedule(spec, config, isa);
   if (schedule.scratch_bytes > kMaxScratchBytes) {
@@ -119,7 +138,10 @@ void enumerate_planar(const ConvSpec& spec, const CpuIsa& isa, int threads, cons
         config.kc = kc;
         config.rows = static_cast<int>(std::min<std::int64_t>(r, kMaxConfigField));
         config.unroll = 2;
+        config.axis = TileAxis::kAxisQ;
         add(config);
+        config.axis = TileAxis::kAxisN;
+        if (spec.open_batch() || spec.n >= isa.lanes()) add(config);
       }
     }
   }

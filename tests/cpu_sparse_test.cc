@@ -37,7 +37,7 @@ TEST_P(SparseLevel, EveryConfigurationOfEveryKind) {
   test::RandomSpecs random(5);
   for (const char* problem :
        {"mb3ic24ih7oc40kh3ph1 epilogue=relu(acc+bias[k])", "g2mb2ic16ih9iw11oc28kh3kw3sh2sw2ph1pw1",
-        "mb2ic12ih6oc33kh1 layout=nchw", "mb4ic8ih5oc16kh3ph1 dtype=bf16"})
+        "mb10ic12ih6oc33kh2ph1 layout=nchw", "mb9ic8ih5oc12kh3ph1 dtype=bf16"})
     for (const char* kind : {"channel:0.5", "channel:0.5@4", "input:0.5", "input:0.25@4",
                              "block:0.4@8x4", "unstructured:0.1", "nm:2:4"}) {
       ConvSpec spec = parse_problem(problem + std::string(" sparsity=") + kind).spec;
