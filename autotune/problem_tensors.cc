@@ -1,6 +1,7 @@
 #include "autotune/problem_tensors.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "autotune/fill.h"
@@ -41,13 +42,12 @@ DeviceBuffer on_device(Target& target, const Bytes& host) {
 struct Runner {
   Runner(Target& target, std::shared_ptr<const Kernel> k, std::int64_t batch)
       : kernel(std::move(k)),
-        packed(target, static_cast<std::size_t>(kernel->packed_weight_bytes())),
-        tables(target, static_cast<std::size_t>(kernel->pattern_bytes())),
         workspace(target,
                   static_cast<std::size_t>(kernel->workspace_bytes(batch, WeightForm::kPacked))) {}
   std::shared_ptr<const Kernel> kernel;
-  DeviceBuffer packed, tables, workspace;
-  std::vector<LaunchArgs> args;  ///< one a set
+  DeviceBuffer workspace;
+  std::deque<DeviceBuffer> packed, tables;  ///< one a set, as cold as what a dense kernel reads
+  std::vector<LaunchArgs> args;             ///< one a set
 };
 
 }  // namespace
@@ -106,27 +106,33 @@ ProblemTensors::ProblemTensors(Target& target, const ConvSpec& spec, std::uint64
 std::unique_ptr<TimedCall> ProblemTensors::timed(std::shared_ptr<const Kernel> kernel,
                                                  bool warm) const {
   auto run = std::make_shared<Runner>(target_, std::move(kernel), batch_);
-  if (run->tables.bytes() > 0) {
-    Bytes tables(run->tables.bytes());
-    run->kernel->pack_pattern(*pattern_, tables.data());
-    target_.copy_in(run->tables.data(), tables.data(), tables.size());
-  }
-  const bool packs = run->packed.bytes() > 0;
-  if (packs)
-    run->kernel->prepack(sets_.front().w.data(), run->tables.data(), run->packed.data(), nullptr);
+  const auto packed_bytes = static_cast<std::size_t>(run->kernel->packed_weight_bytes());
+  const bool packs = packed_bytes > 0;
+  Bytes host_tables(static_cast<std::size_t>(run->kernel->pattern_bytes()));
+  if (!host_tables.empty()) run->kernel->pack_pattern(*pattern_, host_tables.data());
   for (const Set& set : sets_) {
-    const DeviceBuffer& weights = packs ? run->packed : set.w;
+    const DeviceBuffer& tables = run->tables.emplace_back(on_device(target_, host_tables));
     LaunchArgs args;
     args.x = {set.x.data(), set.x.bytes()};
-    args.w = {weights.data(), weights.bytes()};
+    args.w = {set.w.data(), set.w.bytes()};
     args.y = {set.y.data(), set.y.bytes()};
     args.operands = set.operands.data();
     args.operand_count = set.operands.size();
-    args.pattern = {run->tables.data(), run->tables.bytes()};
+    args.pattern = {tables.data(), tables.bytes()};
     args.workspace = {run->workspace.data(), run->workspace.bytes()};
     args.batch = batch_;
+    if (packs) {
+      const DeviceBuffer& packed = run->packed.emplace_back(target_, packed_bytes);
+      run->kernel->prepack(set.w.data(), tables.data(), packed.data(), nullptr);
+      args.w = {packed.data(), packed.bytes()};
+    }
     run->args.push_back(args);
     if (warm) break;
+  }
+  if (packs) {
+    // Timed launches run on a stream of their own: a copy waits for what was enqueued on any.
+    std::byte last{};
+    target_.copy_out(&last, run->packed.back().data(), sizeof last);
   }
   const WeightForm form = packs ? WeightForm::kPacked : WeightForm::kPlain;
   std::vector<TimedLaunch> launches;
