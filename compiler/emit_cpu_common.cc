@@ -4,6 +4,7 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Intrinsics.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "compiler/emit_cpu_epilogue.h"
@@ -186,7 +187,7 @@ Value* CpuEmitter::y_offset(Value* image, Value* k, Value* p, Value* q) {
   return add(mul(row, spec.q), q);
 }
 
-void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count) {
+void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count, int stored) {
   std::vector<Value*> values;
   const std::int64_t stride = y_channel_stride();
   for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -202,7 +203,7 @@ void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count) {
   Value* result = lower_epilogue(b, epilogue, acc, values);
   const int size = size_of(spec.y_type);
   if (stride == 1) {
-    store_vector(result, offset(y, mul(at, size)), spec.y_type, count);
+    store_vector(result, offset(y, mul(at, size)), spec.y_type, std::max(count, stored));
     return;
   }
   for (int lane = 0; lane < count; ++lane) {

@@ -103,7 +103,8 @@ class CpuEmitter {
   }
   /// Applies the epilogue to `acc` (lanes are channels k..k+count-1, k the channel in all groups)
   /// and stores it at element offset `at` of y.
-  void finish(Value* acc, Value* k, Value* at, int count);
+  /// `stored`: lanes that are stored, if more than `count` may be: what follows is written later.
+  void finish(Value* acc, Value* k, Value* at, int count, int stored = 0);
   /// The same where lanes are `count` neighbouring columns of channel k, y nchw.
   void finish_row(Value* acc, Value* k, Value* at, int count);
 

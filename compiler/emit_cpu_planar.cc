@@ -380,8 +380,13 @@ class Planar {
       rows = e.transpose(rows);
       Value* k = e.add(group_k, filter);
       Value* y = e.y_offset(tile.image, k, p, q);
-      for (int i = 0; i < count; ++i)
-        e.finish(rows[static_cast<std::size_t>(i)], k, e.add(y, i * spec.k), channels);
+      for (int i = 0; i < count; ++i) {
+        // Partial stores are slow: where all channels are one partial vector, what it has too much
+        // belongs to pixels that follow at once.
+        const bool room = spec.k == channels && i * spec.k + e.lanes <= count * spec.k;
+        e.finish(rows[static_cast<std::size_t>(i)], k, e.add(y, i * spec.k), channels,
+                 room ? e.lanes : 0);
+      }
     };
     const int rest = static_cast<int>(spec.k_per_group() % e.lanes);
     Value* whole = e.min(tile.task.panel_end, e.i64(spec.k_per_group() - rest));

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <vector>
 
+#include "compiler/cpu_sparse.h"
 #include "compiler/epilogue.h"
 
 namespace convoke {
@@ -13,6 +14,12 @@ namespace {
 /// Rows (or columns) of the input that some output reads, at most.
 double touched(std::int64_t input, std::int64_t outputs, const Range& taps) {
   return static_cast<double>(std::min(input, outputs * taps.size()));
+}
+
+/// Weights that a sparse spec keeps at most, of all.
+double kept_share(const ConvSpec& spec) {
+  if (spec.sparsity.empty()) return 1;
+  return static_cast<double>(most_kept_weights(spec)) / static_cast<double>(spec.w_elements());
 }
 
 struct Sweep {
@@ -47,9 +54,9 @@ double cpu_peak_gflops(const CpuIsa& isa, double ghz, int threads, DataType type
 double compulsory_bytes(const ConvSpec& spec, std::int64_t batch) {
   const double x = static_cast<double>(batch * spec.c) * touched(spec.h, spec.p, spec.live_r()) *
                    touched(spec.w, spec.q, spec.live_s()) * size_of(spec.x_type);
-  const double w = static_cast<double>(spec.k * spec.c_per_group()) *
-                   static_cast<double>(spec.live_r().size()) *
-                   static_cast<double>(spec.live_s().size()) * size_of(spec.w_type);
+  const double w =
+      static_cast<double>(spec.k * spec.c_per_group()) * static_cast<double>(spec.live_r().size()) *
+      static_cast<double>(spec.live_s().size()) * kept_share(spec) * size_of(spec.w_type);
   const double y = static_cast<double>(spec.y_elements(batch)) * size_of(spec.y_type);
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   double operands = 0;
@@ -75,8 +82,8 @@ double measure_read_gb_s(Executor& executor) {
 
 double cpu_limit_us(const ConvSpec& spec, const CpuIsa& isa, double ghz, int threads, double gb_s) {
   const std::int64_t batch = spec.open_batch() ? 1 : spec.n;
-  const double arithmetic =
-      2 * spec.macs(batch) / cpu_peak_gflops(isa, ghz, threads, spec.x_type) / 1e3;
+  const double arithmetic = 2 * spec.macs(batch) * kept_share(spec) /
+                            cpu_peak_gflops(isa, ghz, threads, spec.x_type) / 1e3;
   const double bytes = compulsory_bytes(spec, batch);
   const double memory = bytes > static_cast<double>(isa.l3_bytes) ? bytes / gb_s / 1e3 : 0;
   return std::max(arithmetic, memory);

@@ -101,6 +101,13 @@ TEST(CpuLimits, ArithmeticAndBytes) {
   EXPECT_DOUBLE_EQ(arithmetic, 2 * spec.macs(1) / 32 / 1e3);
   isa.l3_bytes = 0;
   EXPECT_DOUBLE_EQ(cpu_limit_us(spec, isa, 1, 1, 1e-6), compulsory_bytes(spec, 1) / 1e-6 / 1e3);
+
+  // Pruned weights are neither multiplied nor read: 2 of 8 stay.
+  ConvSpec sparse = spec;
+  sparse.sparsity = "unstructured:0.25";
+  EXPECT_DOUBLE_EQ(compulsory_bytes(spec, 3) - compulsory_bytes(sparse, 3), 4.0 * 6);
+  isa.l3_bytes = 1 << 30;
+  EXPECT_DOUBLE_EQ(cpu_limit_us(sparse, isa, 1, 1, 1e-6), arithmetic / 4);
 }
 
 TEST(CpuLimits, MeasuredBandwidthIsPlausible) {
