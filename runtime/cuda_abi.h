@@ -76,7 +76,13 @@ enum class FunctionAttribute : int {
   kNonPortableClusterSizeAllowed = 14,
 };
 
-enum class PointerAttribute : int { kMemoryType = 2, kDevicePointer = 3, kDeviceOrdinal = 9 };
+enum class PointerAttribute : int {
+  kMemoryType = 2,
+  kDevicePointer = 3,
+  kIsManaged = 8,
+  kDeviceOrdinal = 9
+};
+inline constexpr unsigned kMemoryTypeDevice = 2;
 
 enum class JitOption : int { kErrorLogBuffer = 5, kErrorLogBufferSizeBytes = 6 };
 

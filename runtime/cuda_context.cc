@@ -132,9 +132,9 @@ CudaGpu find_cuda_gpu(const CudaDriver& driver, int ordinal) {
     driver.cuDeviceGetAttribute(&value, attribute, gpu.handle);
     return value;
   };
-  gpu.pci_bus_id = fmt::format("{:08x}:{:02x}:{:02x}.0", pci(cu::DeviceAttribute::kPciDomainId),
-                               pci(cu::DeviceAttribute::kPciBusId),
-                               pci(cu::DeviceAttribute::kPciDeviceId));
+  gpu.pci_bus_id =
+      fmt::format("{:08x}:{:02x}:{:02x}.0", pci(cu::DeviceAttribute::kPciDomainId),
+                  pci(cu::DeviceAttribute::kPciBusId), pci(cu::DeviceAttribute::kPciDeviceId));
   gpu.device = figures(driver, gpu.handle, capability);
   return gpu;
 }
@@ -174,7 +174,6 @@ void CudaContext::fail(cu::Result result, const std::string& doing) const {
 void CudaContext::find_usable(const char* buffer, const void* pointer) const {
   const auto address = static_cast<cu::DevicePtr>(reinterpret_cast<std::uintptr_t>(pointer));
   unsigned kind = 0;
-  cu::DevicePtr here = 0;
   cu::Result result =
       driver_.cuPointerGetAttribute(&kind, cu::PointerAttribute::kMemoryType, address);
   if (result == cu::Result::kInvalidValue || (result == cu::Result::kSuccess && kind == 0))
@@ -183,14 +182,28 @@ void CudaContext::find_usable(const char* buffer, const void* pointer) const {
                             "(cudaMalloc), managed or pinned memory",
                             buffer, fmt::ptr(pointer), name()));
   check(result, "looking at a pointer");
-  result = driver_.cuPointerGetAttribute(&here, cu::PointerAttribute::kDevicePointer, address);
-  if (result == cu::Result::kInvalidValue || (result == cu::Result::kSuccess && here != address)) {
+  if (kind == cu::kMemoryTypeDevice) {
+    // The driver gives a device pointer for memory of any GPU, within reach or not.
     int ordinal = -1;
-    driver_.cuPointerGetAttribute(&ordinal, cu::PointerAttribute::kDeviceOrdinal, address);
-    throw Error(ErrorCode::kUsage, fmt::format("{} at {} is memory of cuda:{}, which {} cannot use",
-                                               buffer, fmt::ptr(pointer), ordinal, name()));
+    unsigned managed = 0;
+    check(driver_.cuPointerGetAttribute(&ordinal, cu::PointerAttribute::kDeviceOrdinal, address),
+          "looking at a pointer");
+    check(driver_.cuPointerGetAttribute(&managed, cu::PointerAttribute::kIsManaged, address),
+          "looking at a pointer");
+    if (ordinal != gpu_.ordinal && managed == 0)
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{} at {} is memory of cuda:{}: a plan of {} takes memory of its own "
+                              "GPU, managed or pinned memory",
+                              buffer, fmt::ptr(pointer), ordinal, name()));
+  } else {
+    cu::DevicePtr here = 0;
+    result = driver_.cuPointerGetAttribute(&here, cu::PointerAttribute::kDevicePointer, address);
+    if (result == cu::Result::kInvalidValue || (result == cu::Result::kSuccess && here != address))
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("{} at {} is host memory that is not mapped for {} at that address",
+                              buffer, fmt::ptr(pointer), name()));
+    check(result, "looking at a pointer");
   }
-  check(result, "looking at a pointer");
   const auto place = (reinterpret_cast<std::uintptr_t>(pointer) >> 8) % usable_.size();
   usable_[place].store(pointer, std::memory_order_relaxed);
 }

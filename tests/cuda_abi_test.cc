@@ -125,6 +125,8 @@ TEST(CudaAbi, DriverValues) {
   same(cu::PointerAttribute::kMemoryType, CU_POINTER_ATTRIBUTE_MEMORY_TYPE);
   same(cu::PointerAttribute::kDevicePointer, CU_POINTER_ATTRIBUTE_DEVICE_POINTER);
   same(cu::PointerAttribute::kDeviceOrdinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL);
+  same(cu::PointerAttribute::kIsManaged, CU_POINTER_ATTRIBUTE_IS_MANAGED);
+  EXPECT_EQ(cu::kMemoryTypeDevice, static_cast<unsigned>(CU_MEMORYTYPE_DEVICE));
   same(cu::JitOption::kErrorLogBuffer, CU_JIT_ERROR_LOG_BUFFER);
   same(cu::JitOption::kErrorLogBufferSizeBytes, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
   same(cu::CaptureMode::kGlobal, CU_STREAM_CAPTURE_MODE_GLOBAL);

@@ -235,10 +235,8 @@ Result cuPointerGetAttribute(void* value, PointerAttribute attribute, DevicePtr 
   const int device = block->second.second;
   if (attribute == PointerAttribute::kMemoryType) *static_cast<unsigned*>(value) = 2;
   if (attribute == PointerAttribute::kDeviceOrdinal) *static_cast<int*>(value) = device;
-  if (attribute == PointerAttribute::kDevicePointer) {
-    if (device != current_context()->device) return Result::kInvalidValue;
-    *static_cast<DevicePtr*>(value) = pointer;
-  }
+  if (attribute == PointerAttribute::kIsManaged) *static_cast<unsigned*>(value) = 0;
+  if (attribute == PointerAttribute::kDevicePointer) *static_cast<DevicePtr*>(value) = pointer;
   return Result::kSuccess;
 }
 Result cuModuleLoadDataEx(Module* module, const void* image, unsigned, JitOption*, void** values) {
