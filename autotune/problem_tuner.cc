@@ -81,6 +81,21 @@ TuneResult ProblemTuner::run() {
   return result_;
 }
 
+/// The default, or, of a sparse spec whose dense problem was tuned, the winner of that on masked
+/// weights: dense must always be beaten.
+KernelConfig ProblemTuner::first_config() const {
+  if (!spec_.sparsity.empty()) {
+    ConvSpec dense = spec_;
+    dense.sparsity.clear(), dense.pattern.reset();
+    if (const auto best = db_.best(target_.info(), print_spec(dense)))
+      if (auto config = usable_config(target_, dense, best->config)) {
+        (config->target == TargetKind::kCuda ? config->cuda.masked : config->cpu.masked) = true;
+        if (target_.why_illegal(spec_, *config).empty()) return *config;
+      }
+  }
+  return target_.default_config(spec_);
+}
+
 /// Fills configs_, the default first. Returns why there is none.
 std::string ProblemTuner::choose_candidates() {
   if (std::string why = target_.why_unsupported(spec_); !why.empty()) return why;
@@ -93,7 +108,7 @@ std::string ProblemTuner::choose_candidates() {
     if (std::string why = target_.why_illegal(spec_, *options_.config); !why.empty()) return why;
     configs_ = {*options_.config};
   } else {
-    configs_ = {target_.default_config(spec_)};
+    configs_ = {first_config()};
     for (const KernelConfig& c : target_.enumerate(spec_))
       if (!(c == configs_.front())) configs_.push_back(c);
   }

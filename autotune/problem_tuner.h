@@ -31,6 +31,7 @@ class ProblemTuner {
   TuneResult run();
 
  private:
+  KernelConfig first_config() const;
   std::string choose_candidates();
   void use_known_samples();
   void search();
@@ -72,7 +73,7 @@ class ProblemTuner {
   std::unique_ptr<BuildAhead> builder_;
   TuneResult result_;
   double verify_seconds_ = 0;  ///< that the last verification took
-  bool undecidable_ = false;  ///< the verdict concerns the problem, not a candidate
+  bool undecidable_ = false;   ///< the verdict concerns the problem, not a candidate
 };
 
 }  // namespace convoke

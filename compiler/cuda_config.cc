@@ -84,6 +84,7 @@ std::string why_unused(const CudaConfig& config) {
 
 /// What the template itself refuses: the same function that its static_assert calls.
 const char* why_template_refuses(const cuda::ConvConfig& config, const CudaDevice& device) {
+  if (const char* why = cuda::why_illegal_sparse(config); why != nullptr) return why;
   switch (config.family) {
     case Family::kMma:
     case Family::kFma:
@@ -144,8 +145,6 @@ std::string why_unsupported_cuda(const ConvSpec& spec, const CudaDevice& device)
   if (!floating(spec.y_type))
     return fmt::format("outputs of type {} are not built for CUDA yet; f32, f16 and bf16 are",
                        to_string(spec.y_type));
-  if (!spec.sparsity.empty())
-    return fmt::format("sparsity {} is not built yet; only dense weights are", spec.sparsity);
   if (!spec.quant.empty()) return fmt::format("quantisation {} is not built yet", spec.quant);
   return "";
 }
@@ -170,8 +169,13 @@ std::vector<KernelConfig> enumerate_cuda_configs(const ConvSpec& spec, const Cud
       configs.push_back(config);
   };
   enumerate_cuda_gemm(spec, device, add);
-  enumerate_cuda_depthwise(spec, add);
-  enumerate_cuda_direct(spec, add);
+  // Families that skip nothing serve a sparse spec as dense ones.
+  const auto add_dense = [&](CudaConfig config) {
+    config.masked = !spec.sparsity.empty();
+    add(config);
+  };
+  enumerate_cuda_depthwise(spec, add_dense);
+  enumerate_cuda_direct(spec, add_dense);
   return configs;
 }
 

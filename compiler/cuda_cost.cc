@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/cuda_sparse.h"
 #include "compiler/emit_cuda.h"
 
 namespace convoke {
@@ -31,6 +32,7 @@ constexpr double kUnderLoad = 0.88;      ///< of the highest clock
 constexpr double kScatteredLoad = 16;    ///< cycles of a warp's load from 32 cache lines
 constexpr double kScalarStep = 3;        ///< cycles of a warp's loop besides loads and arithmetic
 constexpr double kScalarLatency = 60;    ///< cycles of a loop step that one warp cannot hide
+constexpr int kSectorBytes = 32;         ///< the least that is read of memory
 constexpr int kRegisters = 65536, kMaxRegisters = 255, kMaxResidentBlocks = 16;
 
 /// Multiply-adds of one multiprocessor in a cycle. mma.sync reaches about 62 % of what wgmma does
@@ -45,7 +47,8 @@ double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
 }
 
 /// Bytes that have to cross HBM, as microseconds: every input once, every output once.
-double memory_us(const ConvSpec& spec, const CudaDevice& d, std::int64_t batch) {
+double memory_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
+                 std::int64_t batch) {
   // Rows and columns between the strides of a small filter are never read.
   const double rows =
       std::min(1.0, static_cast<double>(spec.p * spec.r) / static_cast<double>(spec.h));
@@ -53,9 +56,15 @@ double memory_us(const ConvSpec& spec, const CudaDevice& d, std::int64_t batch) 
       spec.c_per_group() * size_of(spec.x_type) < 64  // they share their sectors with others
           ? 1.0
           : std::min(1.0, static_cast<double>(spec.q * spec.s) / static_cast<double>(spec.w));
+  // Of pruned input channels whole sectors are left out.
+  const double read = c.sparse != cuda::Sparse::kLists || !c.per_input  ? 1
+                      : c.unit_c * size_of(spec.x_type) >= kSectorBytes ? reduction_share(spec, c)
+                                                                        : 1;
   const double x =
-      static_cast<double>(spec.x_elements(batch)) * size_of(spec.x_type) * rows * columns;
-  const double w = static_cast<double>(spec.w_elements()) * size_of(spec.w_type);
+      static_cast<double>(spec.x_elements(batch)) * size_of(spec.x_type) * rows * columns * read;
+  const double w = static_cast<double>(cuda::reads_packed_weights(c) ? cuda::packed_elements(c)
+                                                                     : spec.w_elements()) *
+                   size_of(spec.w_type);
   const double y = static_cast<double>(spec.y_elements(batch)) * size_of(spec.y_type);
   const double per_us = d.memory_gb_s * 1e3;
   return (x + w) / (per_us * kReadShare) + y / (per_us * kWriteShare);
@@ -83,7 +92,8 @@ class GemmModel {
         resident_(cuda_resident_blocks(cuda::threads(c),
                                        std::min((gemm_registers(c) + 7) / 8 * 8, kMaxRegisters),
                                        cuda::shared_bytes(c), d)) {
-    const double channels = static_cast<double>(cuda::c_per_group(c)) / c.block_k / c.split_k;
+    const double channels = static_cast<double>(cuda::c_per_group(c)) * reduction_share(spec, c) /
+                            c.block_k / c.split_k;
     double mean = static_cast<double>(cuda::span_r(c).size() * cuda::span_s(c).size());
     double most = mean;
     if (c.order == cuda::PixelOrder::kBatch) {  // a tile has the taps of its own position
@@ -108,7 +118,7 @@ class GemmModel {
       cycles += (full > 0 ? steps_ : most_steps_) * step_cycles(shared) + shared * edge_cycles();
     }
     cycles += kEdgeLatency;
-    return kLaunchUs + combine(memory_us(spec_, d_, batch_), cycles / cycles_per_us) +
+    return kLaunchUs + combine(memory_us(spec_, c_, d_, batch_), cycles / cycles_per_us) +
            split_us(cycles_per_us);
   }
 
@@ -196,7 +206,7 @@ double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
   const double step = std::max(loads, macs / 4 * convert) + kScalarStep;
   const double warps = std::ceil(items / 32 / d.multiprocessors);  // of a multiprocessor
   const double cycles = steps * std::max(warps * step, kScalarLatency);
-  return kLaunchUs + combine(memory_us(spec, d, batch),
+  return kLaunchUs + combine(memory_us(spec, c, d, batch),
                              (cycles + kLoadLatency) / (d.clock_ghz * kUnderLoad * 1e3));
 }
 

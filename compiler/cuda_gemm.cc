@@ -14,6 +14,9 @@ namespace convoke {
 namespace {
 
 constexpr int kBlockM[] = {32, 64, 128, 256};
+/// Kept filters fill fewer tiles than all of them: tiles in between leave less of the last wave
+/// idle.
+constexpr int kSparseBlockM[] = {96, 192};
 constexpr int kBlockN[] = {16, 32, 64, 96, 128, 160, 192, 256};
 constexpr int kSplits[] = {2, 3, 4, 6, 8, 12, 16};
 constexpr std::int64_t kMaxWorkspace = std::int64_t{8} << 20;
@@ -52,24 +55,32 @@ std::vector<Warps> warp_grids(int bm, int bn) {
 
 class GemmSpace {
  public:
-  GemmSpace(const ConvSpec& spec, const CudaDevice& device)
-      : spec_(spec), device_(device), batch_(spec.open_batch() ? kCudaOpenBatchImages : spec.n) {}
+  /// `masked`: the dense kernels of a sparse spec.
+  GemmSpace(const ConvSpec& spec, const CudaDevice& device, bool masked)
+      : spec_(spec), device_(device), batch_(spec.open_batch() ? kCudaOpenBatchImages : spec.n) {
+    base_.masked = masked;
+  }
 
   std::vector<CudaConfig> configs() {
+    filters_ = cuda::gemm_filters(make_conv_config(spec_, base_));
     base_.family = spec_.x_type == DataType::kF32 ? cuda::Family::kFma : cuda::Family::kMma;
     for (const int bm : kBlockM)
       for (const int bn : kBlockN)
         if (useful(bm, bn)) tiles(bm, bn);
+    if (!spec_.sparsity.empty() && !base_.masked)
+      for (const int bm : kSparseBlockM)
+        for (const int bn : kBlockN)
+          if (useful(bm, bn)) tiles(bm, bn);
     return std::move(found_);
   }
 
  private:
   /// Whether a smaller tile does not already hold all filters, or all pixels.
   bool useful(int bm, int bn) const {
-    const std::int64_t pixels = batch_ * spec_.p * spec_.q, filters = spec_.k_per_group();
+    const std::int64_t pixels = batch_ * spec_.p * spec_.q;
     const auto* n = std::find(std::begin(kBlockN), std::end(kBlockN), bn);
-    const auto* m = std::find(std::begin(kBlockM), std::end(kBlockM), bm);
-    return (n == std::begin(kBlockN) || filters > n[-1]) &&
+    const auto* m = std::lower_bound(std::begin(kBlockM), std::end(kBlockM), bm);
+    return (n == std::begin(kBlockN) || filters_ > n[-1]) &&
            (m == std::begin(kBlockM) || pixels > m[-1]);
   }
 
@@ -125,7 +136,7 @@ class GemmSpace {
 
   const ConvSpec& spec_;
   const CudaDevice& device_;
-  std::int64_t batch_;
+  std::int64_t batch_, filters_ = 0;
   CudaConfig base_;
   std::vector<CudaConfig> found_;
 };
@@ -134,7 +145,12 @@ class GemmSpace {
 
 void enumerate_cuda_gemm(const ConvSpec& spec, const CudaDevice& device,
                          const std::function<void(const CudaConfig&)>& add) {
-  const std::vector<CudaConfig> all = GemmSpace(spec, device).configs();
+  const bool sparse = !spec.sparsity.empty();
+  std::vector<CudaConfig> all = GemmSpace(spec, device, sparse).configs();
+  if (sparse) {
+    const std::vector<CudaConfig> skipping = GemmSpace(spec, device, false).configs();
+    all.insert(all.end(), skipping.begin(), skipping.end());
+  }
   std::vector<std::pair<double, std::size_t>> order;
   for (std::size_t i = 0; i < all.size(); ++i)
     order.push_back({predict_cuda_us(spec, all[i], device), i});
@@ -146,6 +162,7 @@ void enumerate_cuda_gemm(const ConvSpec& spec, const CudaDevice& device,
   study.family = spec.x_type == DataType::kF32 ? cuda::Family::kFma : cuda::Family::kMma;
   study.bm = study.bn = 64, study.bk = 64;
   study.wm = study.wn = 2, study.stages = 2;
+  study.masked = sparse;
   add(study);
 }
 

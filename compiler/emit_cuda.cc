@@ -7,6 +7,7 @@
 
 #include "compiler/cache_key.h"
 #include "compiler/cuda_config.h"
+#include "compiler/cuda_sparse.h"
 #include "compiler/epilogue.h"
 #include "convoke/error.h"
 #include "templates/conv_config.h"
@@ -78,6 +79,19 @@ const char* enumerator(cuda::PixelOrder order) {
 const char* enumerator(cuda::SplitBy by) {
   return by == cuda::SplitBy::kWorkspace ? "SplitBy::kWorkspace" : "SplitBy::kCluster";
 }
+const char* enumerator(cuda::Sparse sparse) {
+  switch (sparse) {
+    case cuda::Sparse::kDense:
+      return "Sparse::kDense";
+    case cuda::Sparse::kMasked:
+      return "Sparse::kMasked";
+    case cuda::Sparse::kFilters:
+      return "Sparse::kFilters";
+    case cuda::Sparse::kLists:
+      return "Sparse::kLists";
+  }
+  return "?";
+}
 template <typename Integer>
 Integer enumerator(Integer value) {
   return value;
@@ -113,6 +127,10 @@ std::string initialisers(const ConvConfig& config) {
   add("warps_m", &ConvConfig::warps_m), add("warps_n", &ConvConfig::warps_n);
   add("stages", &ConvConfig::stages), add("split_k", &ConvConfig::split_k);
   add("split_by", &ConvConfig::split_by), add("order", &ConvConfig::order);
+  add("sparse", &ConvConfig::sparse), add("bound", &ConvConfig::bound);
+  add("per_input", &ConvConfig::per_input), add("per_filter", &ConvConfig::per_filter);
+  add("unit_k", &ConvConfig::unit_k), add("unit_c", &ConvConfig::unit_c);
+  add("kept", &ConvConfig::kept);
   return text + "    " + line + "\n";
 }
 
@@ -125,14 +143,16 @@ std::string opening(const ConvConfig& config) {
 }
 
 /// An entry: what NVRTC calls by name, over the family's function. `bounds` of its launch.
-std::string entry(const char* name, const std::string& bounds, const std::string& function) {
+std::string entry(const ConvConfig& config, const char* name, const std::string& bounds,
+                  const std::string& function) {
+  const bool baked = cuda::reads_packed_weights(config) && !config.bound;
   return fmt::format(
       "extern \"C\" __global__ void __launch_bounds__({})\n"
-      "{}(const __grid_constant__ ConvArgs args) {{ {}(args); }}\n",
-      bounds, name, function);
+      "{}(const __grid_constant__ ConvArgs args) {{ {}({}); }}\n",
+      bounds, name, function, baked ? "bake(args, kPattern)" : "args");
 }
-std::string kernel_entry(const std::string& function) {
-  return entry("convoke_kernel", "threads(kConfig), min_blocks(kConfig)", function);
+std::string kernel_entry(const ConvConfig& config, const std::string& function) {
+  return entry(config, "convoke_kernel", "threads(kConfig), min_blocks(kConfig)", function);
 }
 
 constexpr char kClosing[] = "}  // namespace convoke::cuda\n";
@@ -160,15 +180,22 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
   c.stages = config.stages;
   c.split_k = config.split == 0 ? 1 : config.split;
   c.split_by = config.split_by, c.order = config.order;
+  set_sparsity(spec, config.masked, c);
   return c;
 }
 
 EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
   const ConvConfig c = make_conv_config(spec, config);
-  std::string source = opening(c) + Epilogue::parse(spec.epilogue).lower_cuda() +
-                       kernel_entry(fmt::format("run_{}<kConfig, Epilogue>", to_string(c.family)));
+  const bool sparse = cuda::reads_packed_weights(c);
+  std::string source = sparse ? "#include \"templates/pack.cuh\"\n" : "";
+  source += opening(c);
+  if (sparse && !c.bound) source += emit_pattern_words(make_pattern_words(c, *spec.pattern));
+  source += Epilogue::parse(spec.epilogue).lower_cuda() +
+            kernel_entry(c, fmt::format("run_{}<kConfig, Epilogue>", to_string(c.family)));
   if (cuda::has_reduce(c))
-    source += entry("convoke_reduce", "reduce_threads(kConfig)", "run_reduce<kConfig, Epilogue>");
+    source +=
+        entry(c, "convoke_reduce", "reduce_threads(kConfig)", "run_reduce<kConfig, Epilogue>");
+  if (sparse) source += entry(c, "convoke_pack", "kPackThreads", "run_pack<kConfig>");
   return {source + kClosing, c};
 }
 
@@ -178,7 +205,7 @@ EmittedKernel emit_cuda_reference_sums(const ConvSpec& spec) {
   CudaConfig config;
   config.family = cuda::Family::kReference;
   const ConvConfig c = make_conv_config(sums, config);
-  return {opening(c) + kernel_entry("run_reference_sums<kConfig>") + kClosing, c};
+  return {opening(c) + kernel_entry(c, "run_reference_sums<kConfig>") + kClosing, c};
 }
 
 std::string templates_digest(const std::vector<TemplateFile>& files) {

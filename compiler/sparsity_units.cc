@@ -7,6 +7,7 @@
 
 #include "compiler/sparsity.h"
 #include "convoke/error.h"
+#include "convoke/sparsity_pattern.h"
 
 namespace convoke {
 
@@ -44,6 +45,12 @@ std::int64_t UnitGrid::size_of(std::int64_t unit) const {
 
 std::int64_t kept_of(double keep, std::int64_t units) {
   return std::clamp<std::int64_t>(std::llround(keep * static_cast<double>(units)), 1, units);
+}
+
+double kept_share(const ConvSpec& spec) {
+  if (spec.sparsity.empty()) return 1;
+  const SparsityUnits units = sparsity_units(spec);
+  return static_cast<double>(units.kept) / static_cast<double>(units.units);
 }
 
 std::string shape_text(const ConvSpec& spec) {

@@ -41,6 +41,9 @@ struct UnitGrid {
 /// Units of `units` that a ratio keeps: the nearest number, at least one.
 std::int64_t kept_of(double keep, std::int64_t units);
 
+/// Part of the weights that the spec's signature keeps; 1 if it is dense.
+double kept_share(const ConvSpec& spec);
+
 /// "g1ic64oc64kh3kw3": what a pattern knows of a problem.
 std::string shape_text(const ConvSpec& spec);
 

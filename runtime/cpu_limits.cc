@@ -5,8 +5,9 @@
 #include <chrono>
 #include <vector>
 
-#include "compiler/cpu_sparse.h"
 #include "compiler/epilogue.h"
+#include "compiler/sparsity.h"
+#include "compiler/sparsity_units.h"
 
 namespace convoke {
 namespace {
@@ -14,12 +15,6 @@ namespace {
 /// Rows (or columns) of the input that some output reads, at most.
 double touched(std::int64_t input, std::int64_t outputs, const Range& taps) {
   return static_cast<double>(std::min(input, outputs * taps.size()));
-}
-
-/// Weights that a sparse spec keeps at most, of all.
-double kept_share(const ConvSpec& spec) {
-  if (spec.sparsity.empty()) return 1;
-  return static_cast<double>(most_kept_weights(spec)) / static_cast<double>(spec.w_elements());
 }
 
 struct Sweep {
@@ -51,12 +46,19 @@ double cpu_peak_gflops(const CpuIsa& isa, double ghz, int threads, DataType type
   return per_cycle * ghz * threads;
 }
 
+double compulsory_macs(const ConvSpec& spec, std::int64_t batch) {
+  return spec.macs(batch) * kept_share(spec);
+}
+
 double compulsory_bytes(const ConvSpec& spec, std::int64_t batch) {
+  const double kept = kept_share(spec);
+  const bool input = Sparsity::parse(spec.sparsity).kind == SparsityKind::kInput;
   const double x = static_cast<double>(batch * spec.c) * touched(spec.h, spec.p, spec.live_r()) *
-                   touched(spec.w, spec.q, spec.live_s()) * size_of(spec.x_type);
-  const double w =
-      static_cast<double>(spec.k * spec.c_per_group()) * static_cast<double>(spec.live_r().size()) *
-      static_cast<double>(spec.live_s().size()) * kept_share(spec) * size_of(spec.w_type);
+                   touched(spec.w, spec.q, spec.live_s()) * size_of(spec.x_type) *
+                   (input ? kept : 1);
+  const double w = static_cast<double>(spec.k * spec.c_per_group()) *
+                   static_cast<double>(spec.live_r().size()) *
+                   static_cast<double>(spec.live_s().size()) * size_of(spec.w_type) * kept;
   const double y = static_cast<double>(spec.y_elements(batch)) * size_of(spec.y_type);
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   double operands = 0;
@@ -82,8 +84,8 @@ double measure_read_gb_s(Executor& executor) {
 
 double cpu_limit_us(const ConvSpec& spec, const CpuIsa& isa, double ghz, int threads, double gb_s) {
   const std::int64_t batch = spec.open_batch() ? 1 : spec.n;
-  const double arithmetic = 2 * spec.macs(batch) * kept_share(spec) /
-                            cpu_peak_gflops(isa, ghz, threads, spec.x_type) / 1e3;
+  const double arithmetic =
+      2 * compulsory_macs(spec, batch) / cpu_peak_gflops(isa, ghz, threads, spec.x_type) / 1e3;
   const double bytes = compulsory_bytes(spec, batch);
   const double memory = bytes > static_cast<double>(isa.l3_bytes) ? bytes / gb_s / 1e3 : 0;
   return std::max(arithmetic, memory);

@@ -12,8 +12,12 @@ namespace convoke {
 /// Peak of `threads` cores in 10^9 multiplications and additions a second, for operands of `type`.
 double cpu_peak_gflops(const CpuIsa& isa, double ghz, int threads, DataType type);
 
-/// Bytes that a launch must at least read or write, each once: x (only what some tap touches), the
-/// kept weights, y and the operands of the epilogue.
+/// Multiply-adds that a launch cannot do without: of kept weights with valid input.
+double compulsory_macs(const ConvSpec& spec, std::int64_t batch);
+
+/// Bytes that a launch must at least read or write, each once: x (only what some tap touches, and
+/// of the channels those that an input pattern keeps), kept weights, y and the operands of the
+/// epilogue.
 double compulsory_bytes(const ConvSpec& spec, std::int64_t batch);
 
 /// Read bandwidth of the memory with all of the executor's workers, GB/s: the best of a few passes
@@ -21,8 +25,8 @@ double compulsory_bytes(const ConvSpec& spec, std::int64_t batch);
 /// faster still. About 30 ms.
 double measure_read_gb_s(Executor& executor);
 
-/// Lower bound of one launch in microseconds: arithmetic of the kept weights alone; bytes are free
-/// where all tensors together fit into the last-level cache.
+/// Lower bound of one launch in microseconds; bytes are free where all tensors together fit into
+/// the last-level cache.
 double cpu_limit_us(const ConvSpec& spec, const CpuIsa& isa, double ghz, int threads, double gb_s);
 
 }  // namespace convoke

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "compiler/cuda_config.h"
+#include "compiler/cuda_sparse.h"
 #include "runtime/cuda_compiler.h"
 
 namespace convoke {
@@ -68,19 +69,55 @@ CudaKernel::CudaKernel(std::unique_ptr<const CudaModule> module, const cuda::Con
       cluster_(cuda::cluster(config)) {
   conv_ = module_->function("convoke_kernel", shared_bytes_);
   if (cuda::has_reduce(config_)) reduce_ = module_->function("convoke_reduce", 0);
+  if (cuda::reads_packed_weights(config_)) pack_ = module_->function("convoke_pack", 0);
 }
 
 std::vector<PlanStep> CudaKernel::steps(std::int64_t batch, WeightForm form) const {
-  std::vector<PlanStep> steps = {{"conv", workspace_bytes(batch, form)}};
+  std::vector<PlanStep> steps;
+  if (pack_ != nullptr && form == WeightForm::kPlain)
+    steps.push_back({"pack weights", cuda::packed_room(config_)});
+  steps.push_back({"conv", cuda::workspace_bytes(config_, batch)});
   if (reduce_ != nullptr) steps.push_back({"reduce", 0});
   return steps;
 }
 
-void CudaKernel::prepack(const void*, const void*, void*, void*) const {
-  throw Error(ErrorCode::kUsage, "kernels of the cuda target read plain weights");
+void CudaKernel::pack_pattern(const SparsityPattern& pattern, void* tables) const {
+  const std::vector<std::uint32_t> words = make_pattern_words(config_, pattern);
+  std::memcpy(tables, words.data(), words.size() * sizeof words[0]);
 }
 
-void CudaKernel::launch(const LaunchArgs& args, WeightForm) const {
+void CudaKernel::run(cu::Function function, const char* entry, cuda::ConvArgs& args,
+                     cu::LaunchConfig& launch) const {
+  void* parameters[] = {&args};
+  const cu::Result result =
+      module_->context().driver().cuLaunchKernelEx(&launch, function, parameters, nullptr);
+  if (result != cu::Result::kSuccess) [[unlikely]]
+    fail(result, entry, launch);
+}
+
+/// @pre the context is current
+void CudaKernel::pack(const void* w, const void* pattern, void* packed, void* stream) const {
+  cuda::ConvArgs args{};
+  args.w = w, args.y = packed;
+  args.pattern = static_cast<const unsigned*>(pattern);
+  cu::LaunchConfig launch{};
+  const cuda::Dim3 grid = cuda::pack_grid(config_);
+  launch.grid_x = grid.x, launch.grid_y = grid.y, launch.grid_z = grid.z;
+  launch.block_x = cuda::kPackThreads, launch.block_y = 1, launch.block_z = 1;
+  launch.stream = static_cast<cu::Stream>(stream);
+  run(pack_, "convoke_pack", args, launch);
+}
+
+void CudaKernel::prepack(const void* w, const void* pattern, void* packed, void* stream) const {
+  const CudaContext& context = module_->context();
+  const CurrentContext current(context);
+  context.require_usable("w", w);
+  context.require_usable("the packed buffer", packed);
+  if (config_.bound) context.require_usable("the pattern", pattern);
+  pack(w, pattern, packed, stream);
+}
+
+void CudaKernel::launch(const LaunchArgs& args, WeightForm form) const {
   if (!grid_holds(config_, args.batch)) [[unlikely]]
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("{}: {} images need more than {} blocks, the most of a launch: use a "
@@ -93,15 +130,22 @@ void CudaKernel::launch(const LaunchArgs& args, WeightForm) const {
     context.require_usable(name, pointer);
     return pointer;
   };
+  const bool packs = pack_ != nullptr && form == WeightForm::kPlain;
   kernel_args.x = usable("x", args.x.data);
   kernel_args.w = usable("w", args.w.data);
   kernel_args.y = const_cast<void*>(usable("y", args.y.data));
-  if (reduce_ != nullptr)
+  if (config_.bound)
+    kernel_args.pattern = static_cast<const unsigned*>(usable("the pattern", args.pattern.data));
+  if (reduce_ != nullptr || packs)
     kernel_args.workspace = const_cast<void*>(usable("workspace", args.workspace.data));
   for (std::size_t i = 0; i < args.operand_count; ++i)
     kernel_args.operands[i] = usable(operand_names_[i].c_str(), args.operands[i].data);
   kernel_args.n = args.batch;
-  void* parameters[] = {&kernel_args};
+  if (packs) {
+    pack(args.w.data, args.pattern.data, args.workspace.data, args.stream);
+    kernel_args.w = args.workspace.data;
+    kernel_args.workspace = static_cast<char*>(args.workspace.data) + cuda::packed_room(config_);
+  }
 
   cu::LaunchAttribute attribute;
   cu::LaunchConfig launch{};
@@ -116,10 +160,7 @@ void CudaKernel::launch(const LaunchArgs& args, WeightForm) const {
     launch.attributes = &attribute;
     launch.attribute_count = 1;
   }
-  const CudaDriver& driver = context.driver();
-  cu::Result result = driver.cuLaunchKernelEx(&launch, conv_, parameters, nullptr);
-  if (result != cu::Result::kSuccess) [[unlikely]]
-    fail(result, "convoke_kernel", launch);
+  run(conv_, "convoke_kernel", kernel_args, launch);
   if (reduce_ == nullptr) return;
 
   const cuda::Dim3 reduce_grid = cuda::reduce_grid(config_, args.batch);
@@ -128,9 +169,7 @@ void CudaKernel::launch(const LaunchArgs& args, WeightForm) const {
   launch.shared_bytes = 0;
   launch.attributes = nullptr;
   launch.attribute_count = 0;
-  result = driver.cuLaunchKernelEx(&launch, reduce_, parameters, nullptr);
-  if (result != cu::Result::kSuccess) [[unlikely]]
-    fail(result, "convoke_reduce", launch);
+  run(reduce_, "convoke_reduce", kernel_args, launch);
 }
 
 void CudaKernel::fail(cu::Result result, const char* entry, const cu::LaunchConfig& launch) const {

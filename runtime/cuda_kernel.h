@@ -39,19 +39,26 @@ class CudaKernel final : public Kernel {
   CudaKernel(std::unique_ptr<const CudaModule> module, const cuda::ConvConfig& config,
              std::string what, std::vector<std::string> operand_names, KernelResources resources);
   std::vector<PlanStep> steps(std::int64_t batch, WeightForm form) const override;
-  std::int64_t workspace_bytes(std::int64_t batch, WeightForm) const override {
-    return cuda::workspace_bytes(config_, batch);
+  std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const override {
+    return cuda::launch_workspace_bytes(config_, batch, form == WeightForm::kPlain);
   }
-  std::int64_t packed_weight_bytes() const override { return 0; }
+  /// 0 if the kernel is dense: it reads plain weights.
+  std::int64_t packed_weight_bytes() const override { return cuda::packed_bytes(config_); }
+  std::int64_t pattern_bytes() const override {
+    return config_.bound ? cuda::pattern_words(config_) * 4 : 0;
+  }
+  void pack_pattern(const SparsityPattern& pattern, void* tables) const override;
   std::size_t alignment() const override {
     return static_cast<std::size_t>(cuda::alignment(config_));
   }
   std::string why_slow() const override { return convoke::why_slow(resources_); }
-  /// Never called by a plan: weights are read as they are.
   void prepack(const void* w, const void* pattern, void* packed, void* stream) const override;
   void launch(const LaunchArgs& args, WeightForm form) const override;
 
  private:
+  void run(cu::Function function, const char* entry, cuda::ConvArgs& args,
+           cu::LaunchConfig& launch) const;
+  void pack(const void* w, const void* pattern, void* packed, void* stream) const;
   [[noreturn]] void fail(cu::Result result, const char* entry,
                          const cu::LaunchConfig& launch) const;
 
@@ -60,7 +67,7 @@ class CudaKernel final : public Kernel {
   std::string what_;
   std::vector<std::string> operand_names_;
   KernelResources resources_;
-  cu::Function conv_ = nullptr, reduce_ = nullptr;
+  cu::Function conv_ = nullptr, reduce_ = nullptr, pack_ = nullptr;
   unsigned threads_ = 0, shared_bytes_ = 0;
   cuda::Dim3 cluster_;
 };

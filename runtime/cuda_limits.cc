@@ -37,7 +37,8 @@ double cuda_peak_gflops(const CudaDevice& device, DataType type) {
 
 double cuda_limit_us(const ConvSpec& spec, const CudaDevice& device) {
   const std::int64_t batch = spec.open_batch() ? 1 : spec.n;
-  const double arithmetic = 2 * spec.macs(batch) / cuda_peak_gflops(device, spec.x_type) / 1e3;
+  const double arithmetic =
+      2 * compulsory_macs(spec, batch) / cuda_peak_gflops(device, spec.x_type) / 1e3;
   const double bytes = compulsory_bytes(spec, batch);
   const double memory =
       bytes > static_cast<double>(device.l2_bytes) ? bytes / device.memory_gb_s / 1e3 : 0;

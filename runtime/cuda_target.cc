@@ -45,9 +45,9 @@ class CudaTarget final : public Target {
     return compulsory_bytes(spec, spec.open_batch() ? 1 : spec.n) / parts_.device.memory_gb_s / 1e3;
   }
   std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config,
-                               WeightForm) const override {
-    return cuda::workspace_bytes(make_conv_config(spec, config.cuda),
-                                 spec.open_batch() ? 1 : spec.n);
+                               WeightForm form) const override {
+    return cuda::launch_workspace_bytes(make_conv_config(spec, config.cuda),
+                                        spec.open_batch() ? 1 : spec.n, form == WeightForm::kPlain);
   }
   std::string emit(const ConvSpec& spec, const KernelConfig& config,
                    EmitFormat format) const override;

@@ -7,6 +7,7 @@
 #include "templates/depthwise_config.h"
 #include "templates/direct_config.h"
 #include "templates/gemm_config.h"
+#include "templates/sparse_config.h"
 
 namespace convoke::cuda {
 
@@ -16,8 +17,8 @@ constexpr int threads(const ConvConfig& c) {
          : c.family == Family::kDepthwise ? kDepthwiseThreads
                                           : kReferenceThreads;
 }
-/// Blocks that a multiprocessor must hold at once, for __launch_bounds__. Left to itself ptxas gives
-/// up a few registers too many for one more block, and spills them.
+/// Blocks that a multiprocessor must hold at once, for __launch_bounds__. Left to itself ptxas
+/// gives up a few registers too many for one more block, and spills them.
 constexpr int min_blocks(const ConvConfig& c) {
   return is_gemm(c.family) ? 1 : c.family == Family::kDirect ? direct_min_blocks(c) : 2;
 }
@@ -37,8 +38,17 @@ constexpr Dim3 cluster(const ConvConfig& c) {
   return {c.split_k > 1 && c.split_by == SplitBy::kCluster ? static_cast<unsigned>(c.split_k) : 1,
           1, 1};
 }
+/// Partial sums of n images.
 constexpr long long workspace_bytes(const ConvConfig& c, long long n) {
   return is_gemm(c.family) ? gemm_workspace_bytes(c, n) : 0;
+}
+/// Of a launch: packed weights, if it packs them itself, then the partial sums.
+constexpr long long kWorkspaceAlignment = 256;
+constexpr long long packed_room(const ConvConfig& c) {
+  return ceil_div(packed_bytes(c), kWorkspaceAlignment) * kWorkspaceAlignment;
+}
+constexpr long long launch_workspace_bytes(const ConvConfig& c, long long n, bool packs) {
+  return (packs ? packed_room(c) : 0) + workspace_bytes(c, n);
 }
 /// Whether `convoke_reduce` follows `convoke_kernel`.
 constexpr bool has_reduce(const ConvConfig& c) { return workspace_bytes(c, 1) > 0; }

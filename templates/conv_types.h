@@ -30,6 +30,15 @@ enum class PixelOrder : int { kImage, kBatch };
 ///  kCluster    the blocks of a cluster through distributed shared memory, sm_90 and later
 enum class SplitBy : int { kWorkspace, kCluster };
 
+/// How a kernel uses the sparsity of the weights. All but kDense read weights that `convoke_pack`
+/// wrote (pack.cuh).
+///  kDense    no sparsity
+///  kMasked   the dense kernel; packing writes zeros for pruned weights (any kind of pattern)
+///  kFilters  whole filters are pruned: N is the kept ones, the store scatters them (GEMM)
+///  kLists    the reduction runs over a list of kept (tap, channels), one for each tile of filters
+///            or, if the pattern is the same for all filters, for each group (GEMM)
+enum class Sparse : int { kDense, kMasked, kFilters, kLists };
+
 struct ConvConfig {
   Family family = Family::kDirect;
   Type x_type = Type::kF32, y_type = Type::kF32;              ///< the weights have x's type
@@ -48,6 +57,15 @@ struct ConvConfig {
   int split_k = 1;                            ///< blocks that share one tile's reduction
   SplitBy split_by = SplitBy::kWorkspace;
   PixelOrder order = PixelOrder::kImage;
+  // Sparsity; sparse_config.h says what follows from it.
+  Sparse sparse = Sparse::kDense;
+  bool bound = false;       ///< the tables are ConvArgs::pattern, not constants of the unit
+  bool per_input = false;   ///< units have no filters: input channels (in groups)
+  bool per_filter = false;  ///< units have all channels and taps: filters (in groups)
+  int unit_k = 0;           ///< filters of a unit; 1 if single weights are pruned
+  int unit_c = 0;           ///< channels of a unit
+  long long kept = 0;  ///< kFilters: filters kept of a group at most. kLists: entries of all lists
+                       ///< at most, each of list_channels() channels
 };
 
 /// The one argument of every kernel: `extern "C" __global__ void convoke_kernel(ConvArgs)`, and, of
@@ -60,6 +78,7 @@ struct ConvArgs {
   void* workspace;                     ///< f32 partial sums; null unless workspace_bytes() > 0
   const void* operands[kMaxOperands];  ///< of the epilogue, in its order
   long long n;                         ///< images
+  const unsigned* pattern = nullptr;   ///< tables of a bound pattern (sparse_config.h), else null
 };
 
 struct Dim3 {

@@ -19,15 +19,17 @@ struct LoaderOf<true, kCfg> {
 
 /// The block's tile (gemm_blocks() says the order) and its part of the reduction.
 template <ConvConfig kCfg>
-__device__ __forceinline__ BlockWork<kCfg> block_work(long long n, int split) {
+__device__ __forceinline__ BlockWork<kCfg> block_work(const ConvArgs& args, int split) {
   constexpr int kTilesN = static_cast<int>(gemm_tiles_n(kCfg));
   constexpr int kGroups = static_cast<int>(kCfg.groups);
   const unsigned tile = blockIdx.x / kCfg.split_k;
   const unsigned tile_of_group = tile / kTilesN;
-  BlockWork<kCfg> work{PixelTile<kCfg>(tile_of_group / kGroups, n),
-                       static_cast<int>(tile_of_group % kGroups),
-                       static_cast<int>(tile % kTilesN) * kCfg.block_n, 0, 0};
-  const int tiles = (work.pixels.reduction() + kCfg.block_k - 1) / kCfg.block_k;
+  const PixelTile<kCfg> pixels(tile_of_group / kGroups, args.n);
+  const int group = static_cast<int>(tile_of_group % kGroups);
+  const int filter = static_cast<int>(tile % kTilesN) * kCfg.block_n;
+  BlockWork<kCfg> work{
+      pixels, group, filter, Reduction<kCfg>(args, group, filter, pixels.reduction()), 0, 0};
+  const int tiles = (work.reduction.length + kCfg.block_k - 1) / kCfg.block_k;
   work.k_begin = static_cast<int>(static_cast<long long>(tiles) * split / kCfg.split_k);
   work.k_end = static_cast<int>(static_cast<long long>(tiles) * (split + 1) / kCfg.split_k);
   return work;
@@ -114,7 +116,7 @@ template <ConvConfig kCfg, typename Epilogue, typename Tile>
 __device__ __forceinline__ void run_gemm(const ConvArgs& args) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int split = static_cast<int>(blockIdx.x % kCfg.split_k);
-  const BlockWork<kCfg> work = block_work<kCfg>(args.n, split);
+  const BlockWork<kCfg> work = block_work<kCfg>(args, split);
   Tile tile(warp / kCfg.warps_n, warp % kCfg.warps_n);
   multiply_tiles(args, work, tile);
   if constexpr (cluster(kCfg).x > 1) {

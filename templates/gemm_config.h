@@ -23,6 +23,19 @@ constexpr long long kMaxReach = 1LL << 29;  ///< of coordinates: sums of a few s
 
 constexpr long long c_per_group(const ConvConfig& c) { return c.c / c.groups; }
 constexpr long long k_per_group(const ConvConfig& c) { return c.k / c.groups; }
+/// Filters of a group that the GEMM computes: N.
+constexpr long long gemm_filters(const ConvConfig& c) {
+  return c.sparse == Sparse::kFilters ? c.kept : k_per_group(c);
+}
+/// Channels of a list's entry: as many as divide both a unit and a group, so that none is cut off.
+constexpr long long list_channels(const ConvConfig& c) {
+  long long a = c.unit_c, b = c_per_group(c);
+  while (b != 0) {
+    const long long rest = a % b;
+    a = b, b = rest;
+  }
+  return a;
+}
 constexpr int gemm_threads(const ConvConfig& c) { return c.warps_m * c.warps_n * 32; }
 /// Threads of a warp along M and N of its tile, on the FMA units.
 constexpr int kFmaLanesM = 4, kFmaLanesN = 8;
@@ -33,7 +46,11 @@ constexpr int warp_tile_n(const ConvConfig& c) { return c.block_n / c.warps_n; }
 /// elements are aligned.
 constexpr int gemm_copy_bytes(const ConvConfig& c) {
   if (c.x_layout == Layout::kNchw) return 0;
-  const long long row = c_per_group(c) * size_of(c.x_type);
+  // Channels that lie side by side: a whole row of them, or of an entry.
+  const long long row =
+      (c.sparse == Sparse::kLists ? list_channels(c) : c_per_group(c)) * size_of(c.x_type);
+  const long long pixel = c_per_group(c) * size_of(c.x_type);
+  if (pixel % row != 0) return 0;
   return row % 16 == 0 ? 16 : row % 8 == 0 ? 8 : row % 4 == 0 ? 4 : 0;
 }
 /// Copies (or register-staged chunks) that make one row of a tile.
@@ -80,8 +97,16 @@ constexpr bool gemm_pads(const ConvConfig& c) {
          (axis_pads(span_r(c), c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h) ||
           axis_pads(span_s(c), c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w));
 }
-/// Length of the reduction (of an output position with all taps valid, if kBatch).
+constexpr long long gemm_tiles_n(const ConvConfig& c) {
+  return ceil_div(gemm_filters(c), c.block_n);
+}
+/// Length of the reduction (of an output position with all taps valid, if kBatch; the mean over the
+/// lists, if there are lists).
 constexpr long long gemm_k(const ConvConfig& c) {
+  if (c.sparse == Sparse::kLists) {
+    const long long lists = c.groups * (c.per_input ? 1 : gemm_tiles_n(c));
+    return ceil_div(c.kept, lists) * list_channels(c);
+  }
   return span_r(c).size() * span_s(c).size() * c_per_group(c);
 }
 
@@ -101,6 +126,7 @@ constexpr int kPositionBytes = 16;
 constexpr long long kMaxTabledPositions = 1024;
 constexpr long long tabled_positions(const ConvConfig& c) {
   const long long padded = ceil_div(gemm_k(c), c.block_k) * c.block_k;
+  if (c.sparse == Sparse::kLists) return 0;  // a list is a table already
   return gemm_copy_bytes(c) == 0 && padded <= kMaxTabledPositions ? padded : 0;
 }
 constexpr long long gemm_shared_bytes(const ConvConfig& c) {
@@ -112,9 +138,6 @@ constexpr long long gemm_shared_bytes(const ConvConfig& c) {
 constexpr long long gemm_tiles_m(const ConvConfig& c, long long n) {
   return c.order == PixelOrder::kBatch ? c.p * c.q * ceil_div(n, c.block_m)
                                        : ceil_div(n * c.p * c.q, c.block_m);
-}
-constexpr long long gemm_tiles_n(const ConvConfig& c) {
-  return ceil_div(k_per_group(c), c.block_n);
 }
 /// Blocks in x: splits fastest (a cluster is consecutive blocks), then tiles of filters (which
 /// share their pixels in L2), groups, tiles of pixels.
@@ -130,14 +153,21 @@ constexpr int store_width(const ConvConfig& c) {
   return width;
 }
 
-/// f32 partial sums of a split over the workspace: [split][pixel][filter].
+/// Filters of a staged row that a thread takes at once.
+constexpr int strip_width(const ConvConfig& c) {
+  if (c.sparse != Sparse::kFilters) return store_width(c);  // else packed rows of partial sums
+  return c.kept % 4 == 0 ? 4 : c.kept % 2 == 0 ? 2 : 1;
+}
+
+/// f32 partial sums of a split over the workspace: [split][pixel][filter], of the kept filters.
 constexpr long long gemm_workspace_bytes(const ConvConfig& c, long long n) {
-  return c.split_k > 1 && c.split_by == SplitBy::kWorkspace ? c.split_k * n * c.p * c.q * c.k * 4
-                                                            : 0;
+  return c.split_k > 1 && c.split_by == SplitBy::kWorkspace
+             ? c.split_k * n * c.p * c.q * c.groups * gemm_filters(c) * 4
+             : 0;
 }
 /// Filters that one thread of the reduction adds up: 16 bytes of partial sums where k allows it.
 constexpr int reduce_width(const ConvConfig& c) {
-  return c.k % 4 != 0 ? 1 : c.y_layout == Layout::kNhwc ? 4 : 1;
+  return c.sparse == Sparse::kFilters || c.k % 4 != 0 ? 1 : c.y_layout == Layout::kNhwc ? 4 : 1;
 }
 constexpr int kReduceThreads = 256;
 

@@ -3,7 +3,7 @@
 // once per thread before the loop; inside it a tap is one constant-folded offset and one mask.
 #pragma once
 
-#include "templates/gemm_config.h"
+#include "templates/sparse_config.h"
 
 namespace convoke::cuda {
 
@@ -24,7 +24,7 @@ struct Gemm {
   static constexpr int kSize = size_of(kCfg.x_type);
   static constexpr int kThreads = gemm_threads(kCfg);
   static constexpr int kC = static_cast<int>(c_per_group(kCfg));
-  static constexpr int kK = static_cast<int>(k_per_group(kCfg));
+  static constexpr int kK = static_cast<int>(gemm_filters(kCfg));  ///< as the weights are packed
   static constexpr int kPixels = static_cast<int>(kCfg.p * kCfg.q);
   static constexpr int kR0 = static_cast<int>(span_r(kCfg).begin);
   static constexpr int kS0 = static_cast<int>(span_s(kCfg).begin);
@@ -72,9 +72,9 @@ struct Position {
   bool valid;   ///< within the reduction
 };
 
-/// Position number `k` of the reduction.
+/// Position number `k` of a dense reduction.
 template <ConvConfig kCfg>
-__device__ __forceinline__ Position position(unsigned k) {
+__device__ __forceinline__ Position dense_position(unsigned k) {
   using G = Gemm<kCfg>;
   constexpr unsigned kC = G::kC, kTaps = G::kTaps, kSs = G::kSs;  // unsigned divides faster
   const unsigned tap = G::kNhwc ? k / kC : k % kTaps, c = G::kNhwc ? k % kC : k / kTaps;
@@ -166,6 +166,7 @@ struct PixelTile {
       r_begin = s_begin = 0, r_end = G::kRs, s_end = G::kSs;
     }
   }
+  /// Length of a dense reduction here.
   __device__ __forceinline__ int reduction() const {
     if constexpr (!G::kBatch) return G::kReduction;
     return r_end > r_begin && s_end > s_begin ? (r_end - r_begin) * (s_end - s_begin) * G::kC : 0;
@@ -208,12 +209,67 @@ __device__ __forceinline__ typename Gemm<kCfg>::ImageOffset image_delta(const Po
          static_cast<Offset>(at.c) * static_cast<Offset>(G::kStrideC * G::kSize);
 }
 template <ConvConfig kCfg>
-__device__ __forceinline__ typename Gemm<kCfg>::WeightOffset weight_delta(const Position& at) {
+__device__ __forceinline__ typename Gemm<kCfg>::WeightOffset dense_weight_delta(
+    const Position& at) {
   using G = Gemm<kCfg>;
   using Offset = typename G::WeightOffset;
   return static_cast<Offset>(at.r + G::kR0) * static_cast<Offset>(G::kWeightR * G::kSize) +
          static_cast<Offset>(at.s + G::kS0) * static_cast<Offset>(G::kWeightS * G::kSize) +
          static_cast<Offset>(at.c) * static_cast<Offset>(G::kWeightC * G::kSize);
 }
+
+/// The reduction of the filters from `filter` on (a tile's first): over all live taps and channels,
+/// `dense_length` of them, or over a list of kept ones. Their weights are rows from `weights` on.
+template <ConvConfig kCfg, bool kList = kCfg.sparse == Sparse::kLists>
+struct Reduction {
+  using G = Gemm<kCfg>;
+  using WeightOffset = typename G::WeightOffset;
+  static constexpr long long kRow = G::kFilter * G::kSize;  ///< bytes
+  const char* weights;
+  int length;
+
+  __device__ __forceinline__ Reduction(const ConvArgs& args, int group, int filter,
+                                       int dense_length)
+      : weights(static_cast<const char*>(args.w) +
+                (static_cast<long long>(group) * G::kK + filter) * kRow),
+        length(dense_length) {}
+  __device__ __forceinline__ Position position(unsigned k) const { return dense_position<kCfg>(k); }
+  static __device__ __forceinline__ WeightOffset weight_delta(unsigned, const Position& at) {
+    return dense_weight_delta<kCfg>(at);
+  }
+  __device__ __forceinline__ long long row_bytes() const { return kRow; }
+};
+
+template <ConvConfig kCfg>
+struct Reduction<kCfg, true> {
+  using G = Gemm<kCfg>;
+  using WeightOffset = unsigned long long;
+  static constexpr unsigned kChannels = static_cast<unsigned>(list_channels(kCfg));
+  const char* weights;
+  int length;
+  const uint4* entries;
+
+  __device__ __forceinline__ Reduction(const ConvArgs& args, int group, int filter, int) {
+    const long long list = list_of(kCfg, group, filter / kCfg.block_n);
+    const unsigned first = __ldg(args.pattern + list), last = __ldg(args.pattern + list + 1);
+    entries = reinterpret_cast<const uint4*>(args.pattern + first_entry_word(kCfg)) + first;
+    length = static_cast<int>((last - first) * kChannels);
+    weights = static_cast<const char*>(args.w) +
+              static_cast<long long>(first) * (list_rows(kCfg) * kChannels * G::kSize) +
+              (kCfg.per_input ? filter * row_bytes() : 0);
+  }
+  __device__ __forceinline__ Position position(unsigned k) const {
+    if (k >= static_cast<unsigned>(length)) return {0, 0, 0, false};
+    const uint4 entry = __ldg(entries + k / kChannels);
+    return {static_cast<int>(entry.x & 0xffff), static_cast<int>(entry.x >> 16),
+            static_cast<int>(entry.y + k % kChannels), true};
+  }
+  static __device__ __forceinline__ WeightOffset weight_delta(unsigned k, const Position&) {
+    return static_cast<WeightOffset>(k) * G::kSize;
+  }
+  __device__ __forceinline__ long long row_bytes() const {
+    return static_cast<long long>(length) * G::kSize;
+  }
+};
 
 }  // namespace convoke::cuda

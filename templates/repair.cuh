@@ -9,7 +9,7 @@
 
 namespace convoke::cuda {
 
-/// The sum of one output over its valid taps alone.
+/// The sum of one output over its valid taps alone; `filter` of all groups, as packed.
 template <ConvConfig kCfg>
 __device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long long pixel,
                                                    int filter) {
@@ -22,6 +22,23 @@ __device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long lo
   const long long x = image * G::kImage + filter / G::kK * (G::kC * G::kStrideC);
   const long long w = filter * G::kFilter;
   float sum = 0;
+  if constexpr (kCfg.sparse == Sparse::kLists) {
+    const int first = filter % G::kK / kCfg.block_n * kCfg.block_n;
+    const Reduction<kCfg> reduction(args, filter / G::kK, first, 0);
+    const char* const row = reduction.weights + (filter % G::kK - first) * reduction.row_bytes();
+#pragma unroll 4
+    for (int k = 0; k < reduction.length; ++k) {
+      const Position tap = reduction.position(static_cast<unsigned>(k));
+      const long long r = tap.r + G::kR0, s = tap.s + G::kS0;
+      if (r < rs.begin || r >= rs.end || s < ss.begin || s >= ss.end) continue;
+      const long long h = p * kCfg.stride_h - kCfg.pad_h + r * kCfg.dilation_h;
+      const long long column = q * kCfg.stride_w - kCfg.pad_w + s * kCfg.dilation_w;
+      const long long at = x + h * G::kStrideH + column * G::kStrideW + tap.c * G::kStrideC;
+      sum = fmaf(multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.x, at)),
+                 multiplicand<kCfg.x_type>(load<kCfg.x_type>(row, k)), sum);
+    }
+    return sum;
+  }
 #pragma unroll 1
   for (long long r = rs.begin; r < rs.end; ++r) {
 #pragma unroll 1

@@ -9,34 +9,16 @@
 #include "templates/ptx/cluster.cuh"
 #include "templates/ptx/cp_async.cuh"
 #include "templates/repair.cuh"
+#include "templates/scatter.cuh"
 #include "templates/tile_loader.cuh"
 
 namespace convoke::cuda {
-
-/// Element of y at a filter (of all groups) and a pixel (n * P + p) * Q + q.
-template <ConvConfig kCfg>
-__device__ __forceinline__ long long y_index(long long pixel, int filter) {
-  if constexpr (kCfg.y_layout == Layout::kNhwc) return pixel * kCfg.k + filter;
-  constexpr long long kImagePixels = kCfg.p * kCfg.q;
-  const long long image = pixel / kImagePixels;
-  return (image * kCfg.k + filter) * kImagePixels + (pixel - image * kImagePixels);
-}
-
-/// Epilogue and store of `kCount` neighbouring filters of one pixel. More than one: they are
-/// aligned to their size in y, which is nhwc.
-template <ConvConfig kCfg, typename Epilogue, int kCount>
-__device__ __forceinline__ void finish_and_store(const ConvArgs& args, float (&sums)[kCount],
-                                                 long long pixel, int filter) {
-  const long long at = y_index<kCfg>(pixel, filter);
-  finish_row<kCfg, Epilogue, (kCount > 1)>(args, sums, filter, at);
-  store_row<kCfg.y_type, (kCount > 1)>(args.y, at, sums);
-}
 
 /// How lanes share a staged strip: `kCount` filters of a row each.
 template <ConvConfig kCfg>
 struct StripLanes {
   static constexpr bool kNhwc = kCfg.y_layout == Layout::kNhwc;
-  static constexpr int kCount = store_width(kCfg);
+  static constexpr int kCount = strip_width(kCfg);
   static constexpr int kColumns = warp_tile_n(kCfg) / kCount;
   /// Row and first column of item `i` of the strip's rows * kColumns.
   static __device__ __forceinline__ int row(int i, int rows) {
@@ -64,12 +46,13 @@ __device__ __forceinline__ void read_staged(const float* from, float (&sums)[kCo
   }
 }
 
-/// f32 partial sum of a split over the workspace.
+/// f32 partial sum of a split over the workspace; `filter` of all groups, as packed.
 template <ConvConfig kCfg>
 __device__ __forceinline__ float* partial_sum(const ConvArgs& args, int split, long long pixel,
                                               int filter) {
   return static_cast<float*>(args.workspace) +
-         (split * (args.n * (kCfg.p * kCfg.q)) + pixel) * kCfg.k + filter;
+         (split * (args.n * (kCfg.p * kCfg.q)) + pixel) * (kCfg.groups * gemm_filters(kCfg)) +
+         filter;
 }
 
 /// If any thread of the block saw a NaN: computes the outputs of rows [begin, end) of the tile
@@ -86,8 +69,10 @@ __device__ __forceinline__ void repair_rows(const ConvArgs& args, const BlockWor
     const long long pixel = work.pixels.pixel_of(begin + i / filters);
     if (!has_padding<kCfg>(pixel)) continue;
     const int k = work.group * G::kK + work.filter + i % filters;
+    const int channel = output_channel<kCfg>(args, k);
+    if (channel < 0) continue;
     float sum[1] = {sum_of_valid_taps<kCfg>(args, pixel, k)};
-    finish_and_store<kCfg, Epilogue>(args, sum, pixel, k);
+    finish_and_store<kCfg, Epilogue>(args, sum, pixel, channel);
   }
 }
 
@@ -107,6 +92,18 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip) {
     tile.stage(strip, staging, kPitch);
     __syncwarp();
+    if constexpr (kCfg.sparse == Sparse::kFilters && kCfg.split_k == 1) {
+      const int first = work.filter + warp_n * warp_tile_n(kCfg);
+      const int row0 = warp_m * warp_tile_m(kCfg) + strip * kStripRows;
+      saw_nan |= scatter_rows<kCfg, Epilogue, 32>(
+          args, work.group, first, first + warp_tile_n(kCfg), kStripRows, lane,
+          [&](int row, int i) { return staging[row * kPitch + i]; },
+          [&](int row) -> long long {
+            return row0 + row < work.pixels.rows ? work.pixels.pixel_of(row0 + row) : -1;
+          });
+      __syncwarp();
+      continue;
+    }
     constexpr int kItems = kStripRows * Lanes::kColumns;
 #pragma unroll
     for (int first = 0; first < kItems; first += 32) {
@@ -157,7 +154,26 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
   constexpr int kColumns = kCfg.warps_n * Lanes::kColumns;
   const int first_row = ptx::cluster_rank() * kRows;
   bool saw_nan = false;
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kColumns; i += G::kThreads) {
+  if constexpr (kCfg.sparse == Sparse::kFilters) {
+    saw_nan = scatter_rows<kCfg, Epilogue, G::kThreads>(
+        args, work.group, work.filter, work.filter + kCfg.block_n, kRows,
+        static_cast<int>(threadIdx.x),
+        [&](int row, int i) {
+          const unsigned address =
+              ptx::shared_address(staged + (first_row + row) * kPitch +
+                                  i / warp_tile_n(kCfg) * kWarpPitch + i % warp_tile_n(kCfg));
+          float sum = 0;
+#pragma unroll
+          for (int rank = 0; rank < kCfg.split_k; ++rank) sum += ptx::load_cluster(address, rank);
+          return sum;
+        },
+        [&](int row) -> long long {
+          const int at = first_row + row;
+          return at < work.pixels.rows ? work.pixels.pixel_of(at) : -1;
+        });
+  }
+  for (int i = static_cast<int>(threadIdx.x);
+       kCfg.sparse != Sparse::kFilters && i < kRows * kColumns; i += G::kThreads) {
     const int row = first_row + (Lanes::kNhwc ? i / kColumns : i % kRows);
     const int column = (Lanes::kNhwc ? i % kColumns : i / kRows) * Lanes::kCount;
     const int filter = work.filter + column;
@@ -200,9 +216,15 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
   const int filter = static_cast<int>(item % (kCfg.k / kWidth)) * kWidth;
   if (pixel >= args.n * (kCfg.p * kCfg.q)) return;
   float sums[kWidth] = {};
+  int packed = filter;
+  if constexpr (kCfg.sparse == Sparse::kFilters) {
+    const unsigned place = packed_place<kCfg>(args, filter);
+    if (place == kPruned) return finish_and_store<kCfg, Epilogue>(args, sums, pixel, filter);
+    packed = static_cast<int>(filter / k_per_group(kCfg) * kCfg.kept + place);
+  }
 #pragma unroll 4
   for (int split = 0; split < kCfg.split_k; ++split) {
-    const float* from = partial_sum<kCfg>(args, split, pixel, filter);
+    const float* from = partial_sum<kCfg>(args, split, pixel, packed);
     if constexpr (kWidth == 4) {
       const float4 part = *reinterpret_cast<const float4*>(from);
       sums[0] += part.x, sums[1] += part.y, sums[2] += part.z, sums[3] += part.w;
@@ -213,7 +235,7 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
   if constexpr (gemm_pads(kCfg)) {
     if (any_nan(sums) && has_padding<kCfg>(pixel)) {
 #pragma unroll
-      for (int j = 0; j < kWidth; ++j) sums[j] = sum_of_valid_taps<kCfg>(args, pixel, filter + j);
+      for (int j = 0; j < kWidth; ++j) sums[j] = sum_of_valid_taps<kCfg>(args, pixel, packed + j);
     }
   }
   finish_and_store<kCfg, Epilogue>(args, sums, pixel, filter);

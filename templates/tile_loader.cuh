@@ -16,7 +16,8 @@ template <ConvConfig kCfg>
 struct BlockWork {
   PixelTile<kCfg> pixels;
   int group;
-  int filter;          ///< first of the tile, within the group
+  int filter;  ///< first of the tile, within the group, as the weights are packed
+  Reduction<kCfg> reduction;
   int k_begin, k_end;  ///< its part of the reduction, in tiles of block_k
 };
 
@@ -35,14 +36,13 @@ class AsyncLoader {
   __device__ __forceinline__ AsyncLoader(const ConvArgs& args, const BlockWork<kCfg>& work)
       : ring_(ptx::shared_address(shared_memory())),
         column_(static_cast<int>(threadIdx.x) % kCopies),
-        row_(static_cast<int>(threadIdx.x) / kCopies) {
+        row_(static_cast<int>(threadIdx.x) / kCopies),
+        reduction_(work.reduction) {
     x_ = static_cast<const char*>(args.x) + work.pixels.first_image * (G::kImage * G::kSize);
 #pragma unroll
     for (int i = 0; i < kRowsA; ++i)
       offset_[i] = work.pixels.row_offset(row_ + i * kRowStep, work.group, taps_[i]);
-    const long long filter = static_cast<long long>(work.group) * G::kK + work.filter;
-    w_ = static_cast<const char*>(args.w) + filter * (G::kFilter * G::kSize) +
-         row_ * (G::kFilter * G::kSize);
+    w_ = reduction_.weights + row_ * reduction_.row_bytes();
     filters_ = G::kK - work.filter - row_;
     // Else the compiler computes both anew at every copy.
     x_ = ptx::opaque(x_), w_ = ptx::opaque(w_);
@@ -54,7 +54,7 @@ class AsyncLoader {
     to_ = ring_ + slot * (G::kTileA + G::kTileB);
     need_ = PixelTaps<kCfg>::need(at_);
     image_ = image_delta<kCfg>(at_);
-    weights_ = w_ + weight_delta<kCfg>(at_);
+    weights_ = w_ + Reduction<kCfg>::weight_delta(static_cast<unsigned>(k_), at_);
     valid_ = at_.valid;
     advance();
   }
@@ -74,7 +74,7 @@ class AsyncLoader {
       const bool valid = (kWholeSteps || valid_) && (kWholeFilters || i * kRowStep < filters_);
       if (kCfg.block_n % kRowStep == 0 || row < kCfg.block_n)
         ptx::cp_async<kBytes>(to_ + G::kTileA + offset_in_tile(row),
-                              weights_ + i * (kRowStep * G::kFilter * G::kSize), valid);
+                              weights_ + i * (kRowStep * reduction_.row_bytes()), valid);
     }
   }
   /// Nothing is left to do: the copies end by themselves.
@@ -87,7 +87,8 @@ class AsyncLoader {
   static constexpr int kRowStep = G::kThreads / kCopies;
   static constexpr int kRowsA = gemm_thread_rows(kCfg, kCfg.block_m);
   static constexpr int kRowsB = gemm_thread_rows(kCfg, kCfg.block_n);
-  static constexpr bool kWholeSteps = G::kReduction % kCfg.block_k == 0;
+  static constexpr bool kLists = kCfg.sparse == Sparse::kLists;
+  static constexpr bool kWholeSteps = !kLists && G::kReduction % kCfg.block_k == 0;
   static constexpr bool kWholeFilters = G::kK % kCfg.block_n == 0;
 
   __device__ __forceinline__ unsigned offset_in_tile(int row) const {
@@ -101,12 +102,20 @@ class AsyncLoader {
       at_ = {work.pixels.r_begin + tap / max(columns, 1),
              work.pixels.s_begin + tap % max(columns, 1), k % G::kC, k < work.pixels.reduction()};
       s_begin_ = work.pixels.s_begin, s_end_ = work.pixels.s_end, r_end_ = work.pixels.r_end;
+    } else if constexpr (kLists) {
+      k_ = k;
+      at_ = reduction_.position(static_cast<unsigned>(k));
     } else {
       tap_ = k / G::kC;
-      at_ = position<kCfg>(static_cast<unsigned>(k));
+      at_ = reduction_.position(static_cast<unsigned>(k));
     }
   }
   __device__ __forceinline__ void advance() {
+    if constexpr (kLists) {  // read a tile ahead of its use
+      k_ += kCfg.block_k;
+      at_ = reduction_.position(static_cast<unsigned>(k_));
+      return;
+    }
     at_.c += kCfg.block_k % G::kC;
     if constexpr (G::kBatch) {  // channels are whole tiles
       if constexpr (kCfg.block_k != G::kC) {
@@ -129,10 +138,12 @@ class AsyncLoader {
   const char *x_, *w_;
   unsigned ring_;
   int column_, row_;
+  Reduction<kCfg> reduction_;
   typename G::ImageOffset offset_[kRowsA];
   PixelTaps<kCfg> taps_[kRowsA];
   int filters_;
   Position at_;                              // of the next tile
+  int k_ = 0;                                // lists
   int tap_ = 0;                              // kImage
   int s_begin_ = 0, s_end_ = 0, r_end_ = 0;  // kBatch
 
@@ -150,10 +161,9 @@ class GatherLoader {
   using G = Gemm<kCfg>;
 
   __device__ __forceinline__ GatherLoader(const ConvArgs& args, const BlockWork<kCfg>& work)
-      : tile_(work.k_begin) {
+      : reduction_(work.reduction), tile_(work.k_begin) {
     x_ = static_cast<const char*>(args.x) + work.pixels.first_image * (G::kImage * G::kSize);
-    const long long filter = static_cast<long long>(work.group) * G::kK + work.filter;
-    w_ = static_cast<const char*>(args.w) + filter * (G::kFilter * G::kSize);
+    w_ = reduction_.weights;
     filters_ = G::kK - work.filter;
     x_ = ptx::opaque(x_), w_ = ptx::opaque(w_);
     for (int k = static_cast<int>(threadIdx.x); k < kTabled; k += G::kThreads)
@@ -235,7 +245,7 @@ class GatherLoader {
   struct alignas(kPositionBytes) Slot {
     decltype(PixelTaps<kCfg>::need(Position{})) need;
     typename G::ImageOffset image;
-    typename G::WeightOffset weight;
+    typename Reduction<kCfg>::WeightOffset weight;
     bool valid;
   };
   // Wide filters and offsets make an entry larger: those divide.
@@ -244,9 +254,10 @@ class GatherLoader {
   static __device__ __forceinline__ Slot* table() {
     return reinterpret_cast<Slot*>(shared_memory() + kCfg.stages * (G::kTileA + G::kTileB));
   }
-  static __device__ __forceinline__ Slot slot_at(unsigned k) {
-    const Position at = position<kCfg>(k);
-    return {PixelTaps<kCfg>::need(at), image_delta<kCfg>(at), weight_delta<kCfg>(at), at.valid};
+  __device__ __forceinline__ Slot slot_at(unsigned k) const {
+    const Position at = reduction_.position(k);
+    return {PixelTaps<kCfg>::need(at), image_delta<kCfg>(at), Reduction<kCfg>::weight_delta(k, at),
+            at.valid};
   }
   __device__ __forceinline__ void decode(Slot (&slots)[kElements], int chunk) const {
     const int k = tile_ * kCfg.block_k + chunk * kElements;
@@ -284,7 +295,7 @@ class GatherLoader {
     });
   }
   __device__ __forceinline__ void gather_weights(int i, int row, const Slot (&at)[kElements]) {
-    const char* filter = w_ + row * (G::kFilter * G::kSize);
+    const char* filter = w_ + row * reduction_.row_bytes();
     const bool exists = row < filters_;
     b_[i] = pack(at, [&](const Slot& e) -> unsigned {
       return exists && e.valid ? element(filter + e.weight) : 0;
@@ -292,6 +303,7 @@ class GatherLoader {
   }
 
   const char *x_, *w_;
+  Reduction<kCfg> reduction_;
   int tile_;  // the next one
   int slot_;
   int filters_;

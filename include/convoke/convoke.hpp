@@ -106,7 +106,7 @@ struct Buffer {
 /// Operands of a launch. Tensors are dense, in the spec's layouts; x, w, y and tensor operands must
 /// be aligned to their element on the CPU and to Plan::alignment() on a GPU, a packed weight
 /// buffer, the tables of a pattern and the workspace to 64 bytes. y and the workspace may not
-/// overlap anything else. On a GPU all point to memory that it can read.
+/// overlap anything else. On a GPU all point to memory of that GPU, managed or pinned memory.
 struct LaunchArgs {
   ConstBuffer x;
   ConstBuffer w;  ///< plain or packed, as PlanOptions::weights says

@@ -1,0 +1,83 @@
+// `convoke_pack`: plain weights into the form that a sparse kernel reads. Args: w plain, y packed.
+// Pruned weights are not read. One element a thread and turn: weights are small beside what is
+// computed with them.
+#pragma once
+
+#include "templates/im2col.cuh"
+#include "templates/types.cuh"
+
+namespace convoke::cuda {
+
+/// Element of the plain weights.
+template <ConvConfig kCfg>
+__device__ __forceinline__ long long plain_index(long long k, long long r, long long s,
+                                                 long long c) {
+  constexpr long long kC = c_per_group(kCfg);
+  if constexpr (kCfg.x_layout == Layout::kNhwc) return ((k * kCfg.r + r) * kCfg.s + s) * kC + c;
+  return ((k * kC + c) * kCfg.r + r) * kCfg.s + s;
+}
+
+/// Where packed element `i` comes from in the plain weights; negative: it is zero.
+template <ConvConfig kCfg>
+__device__ __forceinline__ long long packed_source(const ConvArgs& args, long long i) {
+  constexpr long long kC = c_per_group(kCfg), kK = k_per_group(kCfg);
+  constexpr long long kFilter = kC * kCfg.r * kCfg.s;
+  if constexpr (kCfg.sparse == Sparse::kMasked) {
+    const long long k = i / kFilter, rest = i % kFilter;
+    constexpr bool kNhwc = kCfg.x_layout == Layout::kNhwc;
+    const long long tap = kNhwc ? rest / kC : rest % (kCfg.r * kCfg.s);
+    const long long c = kNhwc ? rest % kC : rest / (kCfg.r * kCfg.s);
+    const long long unit = unit_of(kCfg, k / kK, k % kK, tap / kCfg.s, tap % kCfg.s, c);
+    return __ldg(args.pattern + unit / 32) >> unit % 32 & 1 ? i : -1;
+  } else if constexpr (kCfg.sparse == Sparse::kFilters) {
+    const long long packed = i / kFilter;
+    const long long k = __ldg(args.pattern + packed);
+    return k < kK ? (packed / kCfg.kept * kK + k) * kFilter + i % kFilter : -1;
+  } else {
+    constexpr long long kRows = list_rows(kCfg), kChannels = list_channels(kCfg);
+    const long long entry_at = i / (kRows * kChannels);
+    // The list that holds the entry: the last that begins at or before it.
+    int low = 0, high = static_cast<int>(lists(kCfg));
+    while (high - low > 1) {
+      const int middle = (low + high) / 2;
+      (__ldg(args.pattern + middle) <= entry_at ? low : high) = middle;
+    }
+    const long long first = __ldg(args.pattern + low), last = __ldg(args.pattern + low + 1);
+    if (entry_at >= last) return -1;  // room that this pattern leaves
+    const long long in_list = i - first * kRows * kChannels,
+                    row_length = (last - first) * kChannels;
+    const long long row = in_list / row_length, k = in_list % row_length;
+    const uint4 entry =
+        __ldg(reinterpret_cast<const uint4*>(args.pattern + first_entry_word(kCfg)) + first +
+              k / kChannels);
+    const int group = static_cast<int>(kCfg.per_input ? low : low / gemm_tiles_n(kCfg));
+    const long long filter = kCfg.per_input ? row : low % gemm_tiles_n(kCfg) * kCfg.block_n + row;
+    const int unit = static_cast<int>(kCfg.per_input ? 0 : row / kCfg.unit_k);
+    if (filter >= kK || (entry.z >> unit & 1) == 0) return -1;
+    using G = Gemm<kCfg>;
+    return plain_index<kCfg>(group * kK + filter, G::kR0 + (entry.x & 0xffff),
+                             G::kS0 + (entry.x >> 16), entry.y + k % kChannels);
+  }
+}
+
+/// The arguments of a launch with the tables of a baked pattern.
+__device__ __forceinline__ ConvArgs bake(const ConvArgs& args, const unsigned* pattern) {
+  ConvArgs baked = args;
+  baked.pattern = pattern;
+  return baked;
+}
+
+template <ConvConfig kCfg>
+__device__ __forceinline__ void run_pack(const ConvArgs& args) {
+  using Storage = typename Element<kCfg.x_type>::Storage;
+  const Storage* const from = static_cast<const Storage*>(args.w);
+  Storage* const to = static_cast<Storage*>(args.y);
+  const long long step = static_cast<long long>(gridDim.x) * kPackThreads;
+  for (long long i = static_cast<long long>(blockIdx.x) * kPackThreads + threadIdx.x;
+       i < packed_elements(kCfg); i += step) {
+    const long long source = packed_source<kCfg>(args, i);
+    to[i] = source < 0 ? Storage{} : __ldg(from + source);
+  }
+}
+
+}  // namespace convoke::cuda

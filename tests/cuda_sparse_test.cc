@@ -1,0 +1,157 @@
+// Tables of sparse CUDA kernels: what they hold is the pattern, no more and no less, for every tile
+// size that takes it.
+#include "compiler/cuda_sparse.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "compiler/cuda_config.h"
+#include "compiler/emit_cuda.h"
+#include "compiler/spec_text.h"
+#include "convoke/error.h"
+
+namespace convoke {
+namespace {
+
+using cuda::ConvConfig;
+
+ConvSpec sparse_spec(const std::string& problem, std::uint64_t seed = 3) {
+  const ConvSpec spec = parse_problem(problem).spec;
+  return with_pattern(spec, SparsityPattern::random(spec, seed));
+}
+
+CudaConfig tile(int bn, bool masked = false) {
+  CudaConfig config;
+  config.family = cuda::Family::kMma;
+  config.bm = 64, config.bn = bn, config.bk = 32, config.wm = 2, config.wn = 1, config.stages = 3;
+  config.masked = masked;
+  return config;
+}
+
+using Weight = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;  // k, r, s, c
+
+/// Weights that the lists reach; each once.
+std::set<Weight> listed(const ConvConfig& c, const std::vector<std::uint32_t>& words) {
+  std::set<Weight> found;
+  const std::int64_t filters = cuda::k_per_group(c),
+                     tiles = c.per_input ? 1 : cuda::gemm_tiles_n(c);
+  for (std::int64_t group = 0; group < c.groups; ++group)
+    for (std::int64_t t = 0; t < tiles; ++t) {
+      const auto list = static_cast<std::size_t>(cuda::list_of(c, group, t));
+      for (std::uint32_t e = words[list]; e < words[list + 1]; ++e) {
+        const std::uint32_t* entry =
+            &words[static_cast<std::size_t>(cuda::first_entry_word(c)) + e * cuda::kEntryWords];
+        const std::int64_t r = (entry[0] & 0xffff) + cuda::span_r(c).begin;
+        const std::int64_t s = (entry[0] >> 16) + cuda::span_s(c).begin;
+        const std::int64_t rows = c.per_input ? filters : c.block_n;
+        for (std::int64_t row = 0; row < rows && t * rows + row < filters; ++row) {
+          if (!c.per_input && (entry[2] >> row / c.unit_k & 1) == 0) continue;
+          for (std::int64_t i = 0; i < cuda::list_channels(c); ++i)
+            EXPECT_TRUE(
+                found.insert({group * filters + t * rows + row, r, s, entry[1] + i}).second);
+        }
+      }
+    }
+  return found;
+}
+
+std::set<Weight> kept_weights(const ConvSpec& spec) {
+  std::set<Weight> kept;
+  for (std::int64_t k = 0; k < spec.k; ++k)
+    for (std::int64_t r = 0; r < spec.r; ++r)
+      for (std::int64_t s = 0; s < spec.s; ++s)
+        for (std::int64_t c = 0; c < spec.c_per_group(); ++c)
+          if (spec.tap_r_live(r) && spec.tap_s_live(s) && spec.pattern->keeps(k, r, s, c))
+            kept.insert({k, r, s, c});
+  return kept;
+}
+
+TEST(CudaSparse, ListsReachTheKeptWeightsOfLiveTaps) {
+  for (const char* problem :
+       {"mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=input:0.5@8",
+        "mb2ic33ih9oc20kh3ph1 dtype=f16 sparsity=input:0.3",
+        "mb2ic20ih9oc20kh3ph1 dtype=f16 sparsity=input:0.5@8",  // the last group is of four
+        "g2mb2ic32ih9oc24kh3ph1 dtype=f16 sparsity=input:0.5@4",
+        "mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=block:0.5@16x16",
+        "mb2ic20ih9oc40kh3ph1 dtype=f16 sparsity=block:0.4@8x12",
+        "g2mb2ic32ih9oc72kh3ph1 dtype=f16 sparsity=block:0.25@64x4",
+        "mb2ic64ih1oc64kh3ph1 dtype=f16 sparsity=block:0.5@32x8"})  // eight dead taps
+    for (const int bn : {8, 16, 32, 64, 128}) {
+      const ConvSpec spec = sparse_spec(problem);
+      const ConvConfig c = make_conv_config(spec, tile(bn));
+      if (cuda::why_illegal_sparse(c) != nullptr) continue;
+      const std::vector<std::uint32_t> words = make_pattern_words(c, *spec.pattern);
+      ASSERT_EQ(static_cast<std::int64_t>(words.size()), cuda::pattern_words(c));
+      EXPECT_EQ(listed(c, words), kept_weights(spec)) << problem << " bn=" << bn;
+    }
+}
+
+TEST(CudaSparse, FiltersAreListedAndFoundAgain) {
+  for (const char* problem : {"mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=channel:0.5",
+                              "g3mb2ic6ih9oc63kh3ph1 dtype=f16 sparsity=channel:0.4@4"}) {
+    const ConvSpec spec = sparse_spec(problem);
+    const ConvConfig c = make_conv_config(spec, tile(32));
+    const std::vector<std::uint32_t> words = make_pattern_words(c, *spec.pattern);
+    ASSERT_EQ(static_cast<std::int64_t>(words.size()), cuda::pattern_words(c));
+    const std::int64_t filters = cuda::k_per_group(c);
+    for (std::int64_t k = 0; k < spec.k; ++k) {
+      const std::uint32_t place = words[static_cast<std::size_t>(c.groups * c.kept + k)];
+      ASSERT_EQ(place != cuda::kPruned, spec.pattern->keeps(k, 0, 0, 0));
+      if (place != cuda::kPruned) {
+        EXPECT_EQ(words[static_cast<std::size_t>(k / filters * c.kept + place)], k % filters);
+      }
+    }
+    for (std::int64_t i = 1; i < c.kept; ++i)  // ascending, then none
+      EXPECT_TRUE(words[i - 1] < words[i] || words[i] == filters);
+  }
+}
+
+TEST(CudaSparse, AMaskHasABitForEachUnit) {
+  const ConvSpec spec = sparse_spec("g2mb2ic20ih9oc12kh3ph1 dtype=f16 sparsity=unstructured:0.1");
+  const ConvConfig c = make_conv_config(spec, tile(32, true));
+  const std::vector<std::uint32_t> words = make_pattern_words(c, *spec.pattern);
+  ASSERT_EQ(cuda::units(c), spec.pattern->units());
+  for (std::int64_t k = 0; k < spec.k; ++k)
+    for (std::int64_t r = 0; r < 3; ++r)
+      for (std::int64_t s = 0; s < 3; ++s)
+        for (std::int64_t i = 0; i < 10; ++i) {
+          const std::int64_t unit = cuda::unit_of(c, k / 6, k % 6, r, s, i);
+          EXPECT_EQ((words[static_cast<std::size_t>(unit / 32)] >> unit % 32 & 1) != 0,
+                    spec.pattern->keeps(k, r, s, i));
+        }
+}
+
+TEST(CudaSparse, SizesDependOnTheSignatureAlone) {
+  for (const char* problem : {"g2mb2ic32ih9oc64kh3ph1 dtype=f16 sparsity=channel:0.5@4:bound",
+                              "mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=input:0.5@8:bound",
+                              "mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=block:0.3@16x16:bound",
+                              "mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=block:0.3@8x8:bound"}) {
+    const ConvSpec spec = parse_problem(problem).spec;
+    const ConvConfig c = make_conv_config(spec, tile(32));
+    for (std::uint64_t seed = 1; seed < 6; ++seed) {
+      const auto words = make_pattern_words(c, *SparsityPattern::random(spec, seed));
+      EXPECT_EQ(static_cast<std::int64_t>(words.size()), cuda::pattern_words(c)) << problem;
+    }
+  }
+  const ConvSpec half = parse_problem("mb2ic64ih9oc64kh3ph1 sparsity=block:0.25@16x16:bound").spec;
+  const ConvSpec more = parse_problem("mb2ic64ih9oc64kh3ph1 sparsity=block:0.5@16x16:bound").spec;
+  const ConvConfig c = make_conv_config(half, tile(16));
+  EXPECT_THROW(make_pattern_words(c, *SparsityPattern::random(more, 1)), Error);
+}
+
+TEST(CudaSparse, RefusesTilesThatNoListFits) {
+  const CudaDevice device;
+  const auto why = [&](const char* problem, int bn) {
+    return why_illegal_cuda(sparse_spec(problem), tile(bn), device);
+  };
+  EXPECT_EQ(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=block:0.5@16x16", 32), "");
+  EXPECT_NE(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=block:0.5@24x16", 32), "");
+  EXPECT_NE(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=unstructured:0.5", 32), "");
+  EXPECT_NE(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=nm:2:4", 32), "");
+}
+
+}  // namespace
+}  // namespace convoke
