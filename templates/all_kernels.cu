@@ -4,6 +4,7 @@
 #include "templates/direct.cuh"
 #include "templates/fma.cuh"
 #include "templates/mma.cuh"
+#include "templates/pack.cuh"
 #include "templates/reference.cuh"
 
 namespace convoke::cuda {
@@ -44,6 +45,15 @@ constexpr ConvConfig grouped(ConvConfig c) {
 constexpr ConvConfig kMma = gemm(Family::kMma, Type::kF16, 64, 1, SplitBy::kWorkspace);
 constexpr ConvConfig kMmaSplit = gemm(Family::kMma, Type::kBf16, 64, 4, SplitBy::kWorkspace);
 constexpr ConvConfig kMmaCluster = gemm(Family::kMma, Type::kTf32, 32, 4, SplitBy::kCluster);
+constexpr ConvConfig sparse(ConvConfig c, Sparse how) {
+  c.sparse = how, c.bound = true;
+  c.per_filter = how == Sparse::kFilters;
+  c.unit_k = how == Sparse::kFilters ? 4 : 32, c.unit_c = 16;
+  c.kept = how == Sparse::kFilters ? 32 : 2 * 18;
+  return c;
+}
+constexpr ConvConfig kMmaFilters = sparse(kMma, Sparse::kFilters);
+constexpr ConvConfig kMmaLists = sparse(kMma, Sparse::kLists);
 constexpr ConvConfig kFma = gemm(Family::kFma, Type::kF32, 16, 1, SplitBy::kWorkspace);
 constexpr ConvConfig kDirect = tiles(problem(Family::kDirect, Type::kF16), 2, 2, 8);
 constexpr ConvConfig kDepthwise = tiles(grouped(problem(Family::kDepthwise, Type::kF16)), 7, 8, 4);
@@ -57,6 +67,8 @@ constexpr ConvConfig kReference = problem(Family::kReference, Type::kF16);
 CONVOKE_ENTRY(mma_kernel, threads, run_mma, kMma)
 CONVOKE_ENTRY(mma_split_kernel, threads, run_mma, kMmaSplit)
 CONVOKE_ENTRY(mma_reduce_kernel, reduce_threads, run_reduce, kMmaSplit)
+CONVOKE_ENTRY(mma_filters_kernel, threads, run_mma, kMmaFilters)
+CONVOKE_ENTRY(mma_lists_kernel, threads, run_mma, kMmaLists)
 CONVOKE_ENTRY(mma_cluster_kernel, threads, run_mma, kMmaCluster)
 CONVOKE_ENTRY(fma_kernel, threads, run_fma, kFma)
 CONVOKE_ENTRY(direct_kernel, threads, run_direct, kDirect)

@@ -5,7 +5,9 @@
 #include <string>
 
 #include "compiler/emit_cuda.h"
+#include "compiler/sparsity.h"
 #include "compiler/spec_text.h"
+#include "convoke/sparsity_pattern.h"
 #include "tests/golden_file.h"
 
 namespace convoke {
@@ -31,13 +33,19 @@ const Golden kGoldens[] = {
      "cuda:fma,bm=64,bn=64,bk=32,wm=2,wn=2,stages=3,split=2,split_by=cluster"},
     {"direct_nchw", "g2mb2ic6ih9iw7oc4kh3kw2sh2dh1ph2 dtype=f32 layout=nchw",
      "cuda:direct,bm=2,bn=2,bk=1"},
+    {"mma_filters", "mb8ic32ih14oc16kh3ph1 dtype=f16 sparsity=channel:0.5",
+     "cuda:mma,bm=64,bn=16,bk=32,wm=2,wn=1,stages=3"},
+    {"mma_lists_bound", "mb8ic64ih14oc64kh3ph1 dtype=bf16 sparsity=block:0.5@32x16:bound",
+     "cuda:mma,bm=64,bn=32,bk=32,wm=2,wn=1,stages=3"},
     {"depthwise", "g32mb8ic32ih14oc32kh3ph1 dtype=f16", "cuda:depthwise,bm=7,bn=8,bk=4"},
 };
 
 class GoldenCudaTest : public testing::TestWithParam<Golden> {};
 
 TEST_P(GoldenCudaTest, SourceIsAsBefore) {
-  const ConvSpec spec = parse_problem(GetParam().problem).spec;
+  ConvSpec spec = parse_problem(GetParam().problem).spec;
+  if (!spec.sparsity.empty() && !Sparsity::parse(spec.sparsity).bound)
+    spec = with_pattern(spec, SparsityPattern::from_units(spec, {0, 1, 4, 5, 6, 11, 12, 15}));
   const CudaConfig config = parse_config(GetParam().config).cuda;
   ASSERT_EQ(why_illegal_cuda(spec, config, CudaDevice{}), "");
   expect_golden(std::string(GetParam().name) + ".cu", emit_cuda(spec, config).source);
