@@ -35,7 +35,7 @@ std::int64_t longest_sum(const ConvSpec& spec) {
 }
 
 /// Share of the products that kept weights have in the mean: of pruned filters none are looked at.
-double kept_share(const ConvSpec& spec) {
+double share_of_sum(const ConvSpec& spec) {
   const Sparsity sparsity = Sparsity::parse(spec.sparsity);
   return sparsity.kind == SparsityKind::kChannel ? 1 : sparsity.keep;
 }
@@ -136,7 +136,7 @@ double saturate(double value, double low, double high) {
 IntegerRange integer_range(const ConvSpec& spec) {
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   const auto length = static_cast<double>(longest_sum(spec));
-  const double kept = std::max(std::min(length, 1.0), length * kept_share(spec));
+  const double kept = std::max(std::min(length, 1.0), length * share_of_sum(spec));
   // From the widest to the sparsest; what f16, bf16, s8 and e4m3 hold exactly bounds the first.
   constexpr IntegerRange kLadder[] = {{8, 8},       {6, 6},       {4, 4},       {3, 3},
                                       {2, 2},       {2, 1},       {1, 1},       {1, 1, 0.7},
