@@ -189,7 +189,14 @@ EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
   const bool sparse = cuda::reads_packed_weights(c);
   std::string source = sparse ? "#include \"templates/pack.cuh\"\n" : "";
   source += opening(c);
-  if (sparse && !c.bound) source += emit_pattern_words(make_pattern_words(c, *spec.pattern));
+  if (sparse && !c.bound) {
+    if (spec.pattern == nullptr)
+      throw Error(ErrorCode::kUsage,
+                  fmt::format("sparsity {} says how much is kept, not what: set ConvSpec::pattern, "
+                              "or add :bound",
+                              spec.sparsity));
+    source += emit_pattern_words(make_pattern_words(c, *spec.pattern));
+  }
   source += Epilogue::parse(spec.epilogue).lower_cuda() +
             kernel_entry(c, fmt::format("run_{}<kConfig, Epilogue>", to_string(c.family)));
   if (cuda::has_reduce(c))

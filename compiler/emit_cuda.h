@@ -24,6 +24,7 @@ struct EmittedKernel {
 /// @pre why_illegal_cuda is empty
 cuda::ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config);
 /// @pre why_illegal_cuda is empty
+/// @throws Error kUsage for a sparse spec that is not bound and has no pattern
 EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config);
 /// The verifier's kernel: y is double[n][..] in y's layout, the sums before the epilogue.
 /// @pre why_unsupported_cuda is empty

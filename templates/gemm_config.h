@@ -49,8 +49,6 @@ constexpr int gemm_copy_bytes(const ConvConfig& c) {
   // Channels that lie side by side: a whole row of them, or of an entry.
   const long long row =
       (c.sparse == Sparse::kLists ? list_channels(c) : c_per_group(c)) * size_of(c.x_type);
-  const long long pixel = c_per_group(c) * size_of(c.x_type);
-  if (pixel % row != 0) return 0;
   return row % 16 == 0 ? 16 : row % 8 == 0 ? 8 : row % 4 == 0 ? 4 : 0;
 }
 /// Copies (or register-staged chunks) that make one row of a tile.

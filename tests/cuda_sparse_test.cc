@@ -142,6 +142,13 @@ TEST(CudaSparse, SizesDependOnTheSignatureAlone) {
   EXPECT_THROW(make_pattern_words(c, *SparsityPattern::random(more, 1)), Error);
 }
 
+TEST(CudaSparse, AKernelIsNotEmittedWithoutItsPattern) {
+  const char* const problem = "mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=input:0.5@8";
+  EXPECT_THROW(emit_cuda(parse_problem(problem).spec, tile(32)), Error);
+  const ConvSpec bound = parse_problem(std::string(problem) + ":bound").spec;
+  EXPECT_EQ(emit_cuda(bound, tile(32)).source.find("kPattern"), std::string::npos);
+}
+
 TEST(CudaSparse, RefusesTilesThatNoListFits) {
   const CudaDevice device;
   const auto why = [&](const char* problem, int bn) {
