@@ -26,6 +26,7 @@ constexpr double kLoadLatency = 900, kEdgeLatency = kLoadLatency + 500 + 600;
 constexpr double kClusterLatency = 700;  ///< two barriers of a cluster and remote loads
 constexpr double kShortStep = 1.25;      ///< measured: 1.15 to 1.5 between bk=64 and bk=32 of f16
 constexpr double kSyncCycles = 45;       ///< barrier and bookkeeping of one step of the ring
+constexpr double kPairsRate = 1.6;       ///< of mma.sp over mma, a position of the reduction
 constexpr double kMmaChain = 35;         ///< ldmatrix and mma of one k16 that wait for each other
 constexpr double kUnhidden = 0.15;       ///< of the shorter of memory and everything else
 constexpr double kUnderLoad = 0.88;      ///< of the highest clock
@@ -43,6 +44,7 @@ double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
   // Measured: 0.7 of the FMA units' peak; one instruction in seven is no FMA.
   if (c.family == Family::kFma) return d.capability == 80 ? 48 : 94;
   const double half = d.capability >= 90 && !small ? 1270 : small ? 256 : 1024;
+  if (c.sparse == cuda::Sparse::kPairs) return kPairsRate * half;
   return c.x_type == cuda::Type::kTf32 ? half / 2 : half;
 }
 
@@ -132,9 +134,10 @@ class GemmModel {
     // Rows of 64 bytes are two steps of an mma: too few to hide copies and barrier behind.
     const double exposed = c_.family == Family::kMma && k * size == 64 ? kShortStep : 1;
     const double math = exposed * m * n * k / (macs_per_cycle(c_, d_) * busy);
-    const double tile = (m + n) * k * size;
+    const double weights = cuda::weight_row_bytes(c_);  // of a filter
+    const double tile = m * k * size + n * weights;
     // Each warp reads its rows of both tiles; on the FMA units lanes share what they load.
-    const double reads = warps * (warp_tile_m(c_) + warp_tile_n(c_)) * k * size *
+    const double reads = warps * (warp_tile_m(c_) * k * size + warp_tile_n(c_) * weights) *
                          (c_.family == Family::kFma ? 2 : 1);
     const double shared = (tile + reads) / kSharedBytes;
     // In batch order neighbouring rows are images apart, and neighbouring blocks share little.

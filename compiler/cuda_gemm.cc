@@ -31,7 +31,7 @@ struct Warps {
 
 /// Ways to cut a tile among warps, those whose warps read least from shared memory first: one with
 /// few and large warp tiles and one with twice the warps, which hide latency better.
-std::vector<Warps> warp_grids(int bm, int bn) {
+std::vector<Warps> warp_grids(int bm, int bn, bool pairs) {
   std::vector<Warps> best;
   for (const int count : {1, 2, 4, 8}) {
     Warps found{0, 0};
@@ -45,7 +45,9 @@ std::vector<Warps> warp_grids(int bm, int bn) {
       if (tm * tn == 4096 && count < 4) continue;
       // Smaller tiles than 32x32 would read more than they multiply, but for narrow blocks.
       if (count > 1 && tm * tn < 32 * 16) continue;
-      if (found.m == 0 || tm + tn < least) found = {m, n}, least = tm + tn;
+      // Of two of four weights a row of pixels is twice as long as one of filters.
+      const int reads = pairs ? 2 * tm + tn : tm + tn;
+      if (found.m == 0 || reads < least) found = {m, n}, least = reads;
     }
     if (found.m != 0) best.push_back(found);
   }
@@ -88,7 +90,8 @@ class GemmSpace {
     CudaConfig config = base_;
     config.bm = bm, config.bn = bn;
     const int size = size_of(spec_.x_type);
-    for (const Warps& warps : warp_grids(bm, bn)) {
+    const bool pairs = make_conv_config(spec_, config).sparse == cuda::Sparse::kPairs;
+    for (const Warps& warps : warp_grids(bm, bn, pairs)) {
       config.wm = warps.m, config.wn = warps.n;
       for (const int row_bytes : {64, 128}) {
         config.bk = row_bytes / size;

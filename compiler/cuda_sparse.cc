@@ -88,6 +88,12 @@ std::int64_t most_filters(const ConvSpec& spec, const ConvConfig& c) {
   return static_cast<std::int64_t>(most);
 }
 
+/// Whether no four channels from a multiple of four on keep more than two.
+bool keeps_pairs(const Sparsity& sparsity) {
+  return sparsity.kind == SparsityKind::kNm && 4 % sparsity.m == 0 &&
+         sparsity.n * (4 / sparsity.m) <= 2;
+}
+
 [[noreturn]] void no_room(const SparsityPattern& pattern, const char* what, std::int64_t most) {
   throw Error(ErrorCode::kUsage,
               fmt::format("the pattern {} keeps more {} than the {} that this plan has room for",
@@ -146,6 +152,8 @@ void set_sparsity(const ConvSpec& spec, bool masked, ConvConfig& c) {
   } else if (c.per_filter) {
     c.sparse = Sparse::kFilters;
     c.kept = most_filters(spec, c);
+  } else if (keeps_pairs(sparsity)) {
+    c.sparse = Sparse::kPairs;
   } else {
     c.sparse = Sparse::kLists;
     // A tile that no list fits is refused before its entries matter.

@@ -89,6 +89,8 @@ const char* enumerator(cuda::Sparse sparse) {
       return "Sparse::kFilters";
     case cuda::Sparse::kLists:
       return "Sparse::kLists";
+    case cuda::Sparse::kPairs:
+      return "Sparse::kPairs";
   }
   return "?";
 }

@@ -48,12 +48,14 @@ constexpr ConvConfig kMmaCluster = gemm(Family::kMma, Type::kTf32, 32, 4, SplitB
 constexpr ConvConfig sparse(ConvConfig c, Sparse how) {
   c.sparse = how, c.bound = true;
   c.per_filter = how == Sparse::kFilters;
-  c.unit_k = how == Sparse::kFilters ? 4 : 32, c.unit_c = 16;
-  c.kept = how == Sparse::kFilters ? 32 : 2 * 18;
+  const bool pairs = how == Sparse::kPairs;
+  c.unit_k = pairs ? 1 : how == Sparse::kFilters ? 4 : 32, c.unit_c = pairs ? 1 : 16;
+  c.kept = pairs ? 0 : how == Sparse::kFilters ? 32 : 2 * 18;
   return c;
 }
 constexpr ConvConfig kMmaFilters = sparse(kMma, Sparse::kFilters);
 constexpr ConvConfig kMmaLists = sparse(kMma, Sparse::kLists);
+constexpr ConvConfig kMmaPairs = sparse(kMma, Sparse::kPairs);
 constexpr ConvConfig kFma = gemm(Family::kFma, Type::kF32, 16, 1, SplitBy::kWorkspace);
 constexpr ConvConfig kDirect = tiles(problem(Family::kDirect, Type::kF16), 2, 2, 8);
 constexpr ConvConfig kDepthwise = tiles(grouped(problem(Family::kDepthwise, Type::kF16)), 7, 8, 4);
@@ -69,6 +71,7 @@ CONVOKE_ENTRY(mma_split_kernel, threads, run_mma, kMmaSplit)
 CONVOKE_ENTRY(mma_reduce_kernel, reduce_threads, run_reduce, kMmaSplit)
 CONVOKE_ENTRY(mma_filters_kernel, threads, run_mma, kMmaFilters)
 CONVOKE_ENTRY(mma_lists_kernel, threads, run_mma, kMmaLists)
+CONVOKE_ENTRY(mma_pairs_kernel, threads, run_mma, kMmaPairs)
 CONVOKE_ENTRY(mma_cluster_kernel, threads, run_mma, kMmaCluster)
 CONVOKE_ENTRY(fma_kernel, threads, run_fma, kFma)
 CONVOKE_ENTRY(direct_kernel, threads, run_direct, kDirect)

@@ -37,7 +37,9 @@ enum class SplitBy : int { kWorkspace, kCluster };
 ///  kFilters  whole filters are pruned: N is the kept ones, the store scatters them (GEMM)
 ///  kLists    the reduction runs over a list of kept (tap, channels), one for each tile of filters
 ///            or, if the pattern is the same for all filters, for each group (GEMM)
-enum class Sparse : int { kDense, kMasked, kFilters, kLists };
+///  kPairs    of every four channels of a tap a filter keeps two at most: the sparse tensor cores
+///            skip the others (mma; pairs_config.h)
+enum class Sparse : int { kDense, kMasked, kFilters, kLists, kPairs };
 
 struct ConvConfig {
   Family family = Family::kDirect;

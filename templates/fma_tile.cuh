@@ -36,6 +36,7 @@ class FmaTile {
 #pragma unroll
     for (int j = 0; j < kN; ++j) f.b[j] = read(b_tile, row_b_, j * kFmaLanesN, kStep);
   }
+  template <int>
   __device__ __forceinline__ void multiply(const Fragments& f) {
 #pragma unroll
     for (int j = 0; j < kN; ++j)

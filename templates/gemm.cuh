@@ -72,9 +72,9 @@ __device__ __forceinline__ void multiply_steps(Tile& tile, typename Tile::Fragme
     if constexpr (Tile::kAhead) {
       const unsigned next = static_cast<unsigned>(ring.slot * (G::kTileA + G::kTileB));
       tile.template load<(kStep + 1) % kSteps>(f[(kStep + 1) % 2], next, next + G::kTileA);
-      tile.multiply(f[kStep % 2]);
+      tile.template multiply<kStep>(f[kStep % 2]);
     } else {
-      tile.multiply(f[0]);
+      tile.template multiply<kStep>(f[0]);
     }
     multiply_steps<kStep + 1, kCfg>(tile, f, loader, more, ring);
   }

@@ -14,7 +14,6 @@
 namespace convoke::cuda {
 
 constexpr int kChunkBytes = 16;  ///< what ldmatrix and the widest cp.async move at once
-constexpr int kStagingPad = 8;  ///< floats after each staged row, so that rows start in other banks
 constexpr int kStripRows = 16;  ///< rows of a warp's tile that are staged for the store at a time
 
 constexpr int kMaxGemmTaps = 1024;  ///< of a filter's axis; also bounds constexpr loops over taps
@@ -108,11 +107,21 @@ constexpr long long gemm_k(const ConvConfig& c) {
   return span_r(c).size() * span_s(c).size() * c_per_group(c);
 }
 
-constexpr long long tile_bytes(const ConvConfig& c) {
-  return static_cast<long long>(c.block_m + c.block_n) * c.block_k * size_of(c.x_type);
+/// Bytes of a filter in a tile of B: block_k weights, or half of them and four bits for each two
+/// (kPairs).
+constexpr int weight_row_bytes(const ConvConfig& c) {
+  const int dense = c.block_k * size_of(c.x_type);
+  return c.sparse == Sparse::kPairs ? dense / 2 + c.block_k / 8 : dense;
 }
+constexpr long long tile_bytes(const ConvConfig& c) {
+  return static_cast<long long>(c.block_m) * c.block_k * size_of(c.x_type) +
+         static_cast<long long>(c.block_n) * weight_row_bytes(c);
+}
+/// Floats after each staged row, so that rows start in other banks. Where a lane's sums are
+/// neighbouring pixels (kPairs), rows 2, 4 and 6 apart are written together.
+constexpr int staging_pad(const ConvConfig& c) { return c.sparse == Sparse::kPairs ? 4 : 8; }
 constexpr long long staging_bytes(const ConvConfig& c) {
-  const long long row = (warp_tile_n(c) + kStagingPad) * 4;
+  const long long row = (warp_tile_n(c) + staging_pad(c)) * 4;
   return c.split_k > 1 && c.split_by == SplitBy::kCluster
              ? row * c.warps_n * c.block_m                // the whole tile, for the other blocks
              : row * c.warps_n * c.warps_m * kStripRows;  // a strip of each warp

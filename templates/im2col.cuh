@@ -34,7 +34,7 @@ struct Gemm {
   static constexpr int kReduction = kTaps * kC;
   static constexpr int kRowBytes = kCfg.block_k * kSize;
   static constexpr int kTileA = kCfg.block_m * kRowBytes;
-  static constexpr int kTileB = kCfg.block_n * kRowBytes;
+  static constexpr int kTileB = kCfg.block_n * weight_row_bytes(kCfg);
 
   /// Elements between neighbours of the images.
   static constexpr long long kStrideC = kNhwc ? 1 : kCfg.h * kCfg.w;

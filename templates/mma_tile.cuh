@@ -58,6 +58,7 @@ class MmaTile {
       }
     }
   }
+  template <int>
   __device__ __forceinline__ void multiply(Fragments& f) {
     if constexpr (kCfg.x_type == Type::kTf32) {  // the tensor cores would cut the mantissa off
 #pragma unroll

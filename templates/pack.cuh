@@ -60,6 +60,48 @@ __device__ __forceinline__ long long packed_source(const ConvArgs& args, long lo
   }
 }
 
+/// Which of four channels a filter of a group keeps, a bit each; position `k` of the reduction is
+/// the first of them. None beyond the filters and the reduction.
+template <ConvConfig kCfg>
+__device__ __forceinline__ unsigned kept_of_four(const ConvArgs& args, long long group,
+                                                 long long filter, unsigned k) {
+  using G = Gemm<kCfg>;
+  if (filter >= G::kK || k >= static_cast<unsigned>(G::kReduction)) return 0;
+  const Position at = dense_position<kCfg>(k);
+  const long long unit = unit_of(kCfg, group, filter, at.r + G::kR0, at.s + G::kS0, at.c);
+  return __ldg(args.pattern + unit / 32) >> unit % 32 & 15;
+}
+
+/// Packed element `i` (pairs_config.h).
+template <ConvConfig kCfg>
+__device__ __forceinline__ typename Element<kCfg.x_type>::Storage pairs_element(
+    const ConvArgs& args, long long i) {
+  using G = Gemm<kCfg>;
+  using Storage = typename Element<kCfg.x_type>::Storage;
+  constexpr long long kSlabs = kCfg.block_n / kPairsFilters, kTilesK = pairs_tiles_k(kCfg);
+  constexpr long long kTilesN = gemm_tiles_n(kCfg);
+  const PairPlace place = pair_place(static_cast<int>(i % kPairsElements));
+  const long long slab = i / kPairsElements, tile = slab / kSlabs;
+  const long long group = tile / kTilesK / kTilesN;
+  const long long filter =
+      tile / kTilesK % kTilesN * kCfg.block_n + slab % kSlabs * kPairsFilters + place.filter;
+  const unsigned k = static_cast<unsigned>(tile % kTilesK * kCfg.block_k + place.k);
+  if (place.which == 2) {
+    unsigned bits = 0;
+#pragma unroll
+    for (unsigned four = 0; four < 4; ++four)
+      bits |= pair_of(kept_of_four<kCfg>(args, group, filter, k + 4 * four)).bits() << 4 * four;
+    return static_cast<Storage>(bits);
+  }
+  const unsigned kept = kept_of_four<kCfg>(args, group, filter, k);
+  const int channel = pair_of(kept).index[place.which];
+  if ((kept >> channel & 1) == 0) return Storage{};
+  const Position at = dense_position<kCfg>(k);
+  return __ldg(static_cast<const Storage*>(args.w) +
+               plain_index<kCfg>(group * G::kK + filter, at.r + G::kR0, at.s + G::kS0,
+                                 at.c + channel));
+}
+
 /// The arguments of a launch with the tables of a baked pattern.
 __device__ __forceinline__ ConvArgs bake(const ConvArgs& args, const unsigned* pattern) {
   ConvArgs baked = args;
@@ -75,8 +117,12 @@ __device__ __forceinline__ void run_pack(const ConvArgs& args) {
   const long long step = static_cast<long long>(gridDim.x) * kPackThreads;
   for (long long i = static_cast<long long>(blockIdx.x) * kPackThreads + threadIdx.x;
        i < packed_elements(kCfg); i += step) {
-    const long long source = packed_source<kCfg>(args, i);
-    to[i] = source < 0 ? Storage{} : __ldg(from + source);
+    if constexpr (kCfg.sparse == Sparse::kPairs) {
+      to[i] = pairs_element<kCfg>(args, i);
+    } else {
+      const long long source = packed_source<kCfg>(args, i);
+      to[i] = source < 0 ? Storage{} : __ldg(from + source);
+    }
   }
 }
 

@@ -9,6 +9,36 @@
 
 namespace convoke::cuda {
 
+/// The same where weights are packed in pairs: kept ones alone are multiplied.
+template <ConvConfig kCfg>
+__device__ __forceinline__ float sum_of_valid_pairs(const ConvArgs& args, TapRange rs, TapRange ss,
+                                                    long long x_first, int filter) {
+  using G = Gemm<kCfg>;
+  using Storage = typename Element<kCfg.x_type>::Storage;
+  const int in_group = filter % G::kK, row = in_group % kPairsFilters;
+  const Storage* const tiles =
+      static_cast<const Storage*>(args.w) +
+      pairs_tile(kCfg, filter / G::kK, in_group / kCfg.block_n, 0) * (G::kTileB / G::kSize) +
+      in_group % kCfg.block_n / kPairsFilters * kPairsElements;
+  float sum = 0;
+#pragma unroll 1
+  for (unsigned k = 0; k < G::kReduction; k += 4) {
+    const Position tap = dense_position<kCfg>(k);
+    const long long r = tap.r + G::kR0, s = tap.s + G::kS0;
+    if (r < rs.begin || r >= rs.end || s < ss.begin || s >= ss.end) continue;
+    const Storage* const slab = tiles + k / kPairsPositions * (G::kTileB / G::kSize);
+    const int at = static_cast<int>(k % kPairsPositions);
+    const unsigned bits = __ldg(slab + pair_bits_at(row, at)) >> at % 16;
+    const long long x = x_first + r * kCfg.dilation_h * G::kStrideH +
+                        s * kCfg.dilation_w * G::kStrideW + tap.c;
+#pragma unroll
+    for (int which = 0; which < 2; ++which)
+      sum = fmaf(load<kCfg.x_type>(args.x, x + (bits >> 2 * which & 3)),
+                 Element<kCfg.x_type>::widen(__ldg(slab + pair_value_at(row, at, which))), sum);
+  }
+  return sum;
+}
+
 /// The sum of one output over its valid taps alone; `filter` of all groups, as packed.
 template <ConvConfig kCfg>
 __device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long long pixel,
@@ -21,6 +51,12 @@ __device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long lo
   const TapRange ss = valid_taps(q, kCfg.stride_w, kCfg.pad_w, kCfg.dilation_w, kCfg.s, kCfg.w);
   const long long x = image * G::kImage + filter / G::kK * (G::kC * G::kStrideC);
   const long long w = filter * G::kFilter;
+  if constexpr (kCfg.sparse == Sparse::kPairs)
+    return sum_of_valid_pairs<kCfg>(
+        args, rs, ss,
+        x + (p * kCfg.stride_h - kCfg.pad_h) * G::kStrideH +
+            (q * kCfg.stride_w - kCfg.pad_w) * G::kStrideW,
+        filter);
   float sum = 0;
   if constexpr (kCfg.sparse == Sparse::kLists) {
     const int first = filter % G::kK / kCfg.block_n * kCfg.block_n;

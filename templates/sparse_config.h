@@ -1,7 +1,8 @@
 // Sparse kernels: the tables that a pattern becomes, and what follows from a signature alone. The
 // tables are words: constants of the unit if the pattern is baked, an operand of the launch
 // (ConvArgs::pattern) if it is bound; the code that reads them is the same.
-//  kMasked   a bit for each unit (SparsityPattern's numbering), from the lowest of a word on
+//  kMasked,  a bit for each unit (SparsityPattern's numbering), from the lowest of a word on:
+//  kPairs    of kPairs only packing reads them
 //  kFilters  [group][kept] the kept filters within the group, ascending, k of a group where there
 //            are fewer; then [group][filter] its place among those, kPruned if it has none
 //  kLists    the first entry of each list and the end of the last; then, from the next multiple of
@@ -10,6 +11,7 @@
 #pragma once
 
 #include "templates/gemm_config.h"
+#include "templates/pairs_config.h"
 
 namespace convoke::cuda {
 
@@ -53,6 +55,7 @@ constexpr long long pattern_words(const ConvConfig& c) {
     case Sparse::kDense:
       return 0;
     case Sparse::kMasked:
+    case Sparse::kPairs:
       return ceil_div(units(c), 32);
     case Sparse::kFilters:
       return c.groups * (c.kept + k_per_group(c));
@@ -67,7 +70,7 @@ constexpr long long list_rows(const ConvConfig& c) {
   return c.per_input ? k_per_group(c) : c.block_n;
 }
 /// Elements of the packed weights: like the plain ones (kMasked), with fewer filters (kFilters),
-/// or list after list, [row][entry][channel] (kLists).
+/// or list after list, [row][entry][channel] (kLists), or pairs_config.h's (kPairs).
 constexpr long long packed_elements(const ConvConfig& c) {
   switch (c.sparse) {
     case Sparse::kDense:
@@ -78,6 +81,8 @@ constexpr long long packed_elements(const ConvConfig& c) {
       return c.groups * c.kept * c_per_group(c) * c.r * c.s;
     case Sparse::kLists:
       return c.kept * list_rows(c) * list_channels(c);
+    case Sparse::kPairs:
+      return pairs_tile(c, c.groups, 0, 0) * (c.block_n / kPairsFilters) * kPairsElements;
   }
   return 0;
 }
@@ -95,6 +100,7 @@ constexpr Dim3 pack_grid(const ConvConfig& c) {
 constexpr const char* why_illegal_sparse(const ConvConfig& c) {
   if (c.sparse == Sparse::kDense || c.sparse == Sparse::kMasked) return nullptr;
   if (!is_gemm(c.family)) return "sparse kernels that skip work are of the mma and fma families";
+  if (c.sparse == Sparse::kPairs) return why_illegal_pairs(c);
   if (c.sparse == Sparse::kFilters) return nullptr;
   if (c.order != PixelOrder::kImage) return "lists of kept taps and channels need order=image";
   if (c.per_input) return nullptr;

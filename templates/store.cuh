@@ -82,7 +82,7 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
                                            const Tile& tile, int split) {
   using G = Gemm<kCfg>;
   using Lanes = StripLanes<kCfg>;
-  constexpr int kPitch = warp_tile_n(kCfg) + kStagingPad;
+  constexpr int kPitch = warp_tile_n(kCfg) + staging_pad(kCfg);
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
   float* const staging = reinterpret_cast<float*>(shared_memory()) + warp * kStripRows * kPitch;
@@ -137,7 +137,7 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
                                               const Tile& tile) {
   using G = Gemm<kCfg>;
   using Lanes = StripLanes<kCfg>;
-  constexpr int kWarpPitch = warp_tile_n(kCfg) + kStagingPad;
+  constexpr int kWarpPitch = warp_tile_n(kCfg) + staging_pad(kCfg);
   constexpr int kPitch = kCfg.warps_n * kWarpPitch;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;

@@ -42,7 +42,11 @@ class AsyncLoader {
 #pragma unroll
     for (int i = 0; i < kRowsA; ++i)
       offset_[i] = work.pixels.row_offset(row_ + i * kRowStep, work.group, taps_[i]);
-    w_ = reduction_.weights + row_ * reduction_.row_bytes();
+    if constexpr (kPairs)
+      w_ = static_cast<const char*>(args.w) + threadIdx.x * kChunkBytes +
+           pairs_tile(kCfg, work.group, work.filter / kCfg.block_n, 0) * G::kTileB;
+    else
+      w_ = reduction_.weights + row_ * reduction_.row_bytes();
     filters_ = G::kK - work.filter - row_;
     // Else the compiler computes both anew at every copy.
     x_ = ptx::opaque(x_), w_ = ptx::opaque(w_);
@@ -54,7 +58,10 @@ class AsyncLoader {
     to_ = ring_ + slot * (G::kTileA + G::kTileB);
     need_ = PixelTaps<kCfg>::need(at_);
     image_ = image_delta<kCfg>(at_);
-    weights_ = w_ + Reduction<kCfg>::weight_delta(static_cast<unsigned>(k_), at_);
+    if constexpr (kPairs)
+      weights_ = w_ + static_cast<long long>(pairs_tile_k()) * G::kTileB;
+    else
+      weights_ = w_ + Reduction<kCfg>::weight_delta(static_cast<unsigned>(k_), at_);
     valid_ = at_.valid;
     advance();
   }
@@ -68,6 +75,7 @@ class AsyncLoader {
         ptx::cp_async<kBytes>(to_ + offset_in_tile(row), x_ + (offset_[i] + image_),
                               taps_[i].has(need_));
     }
+    if constexpr (kPairs) return copy_pairs<kPart, kParts>();
 #pragma unroll
     for (int i = kRowsB * kPart / kParts; i < kRowsB * (kPart + 1) / kParts; ++i) {
       const int row = row_ + i * kRowStep;
@@ -88,11 +96,32 @@ class AsyncLoader {
   static constexpr int kRowsA = gemm_thread_rows(kCfg, kCfg.block_m);
   static constexpr int kRowsB = gemm_thread_rows(kCfg, kCfg.block_n);
   static constexpr bool kLists = kCfg.sparse == Sparse::kLists;
+  static constexpr bool kPairs = kCfg.sparse == Sparse::kPairs;
   static constexpr bool kWholeSteps = !kLists && G::kReduction % kCfg.block_k == 0;
   static constexpr bool kWholeFilters = G::kK % kCfg.block_n == 0;
 
   __device__ __forceinline__ unsigned offset_in_tile(int row) const {
     return chunk_offset<kCfg>(row, column_ * kBytes / kChunkBytes) + column_ * kBytes % kChunkBytes;
+  }
+  /// Packed pairs are copied as they lie, in 16-byte chunks, thread after thread.
+  template <int kPart, int kParts>
+  __device__ __forceinline__ void copy_pairs() {
+    constexpr int kChunks = G::kTileB / kChunkBytes;
+    constexpr int kRounds = (kChunks + G::kThreads - 1) / G::kThreads;
+#pragma unroll
+    for (int i = kRounds * kPart / kParts; i < kRounds * (kPart + 1) / kParts; ++i) {
+      const int chunk = static_cast<int>(threadIdx.x) + i * G::kThreads;
+      if ((i + 1) * G::kThreads <= kChunks || chunk < kChunks)
+        ptx::cp_async<kChunkBytes>(to_ + G::kTileA + chunk * kChunkBytes,
+                                   weights_ + i * (G::kThreads * kChunkBytes), true);
+    }
+  }
+  /// Number of the next tile of packed pairs.
+  __device__ __forceinline__ int pairs_tile_k() {
+    if constexpr (G::kBatch)
+      return ((at_.r * G::kSs + at_.s) * G::kC + at_.c) / kCfg.block_k;
+    else
+      return k_++;
   }
   __device__ __forceinline__ void start(const BlockWork<kCfg>& work) {
     const int k = work.k_begin * kCfg.block_k + column_ * kElements;
@@ -106,6 +135,7 @@ class AsyncLoader {
       k_ = k;
       at_ = reduction_.position(static_cast<unsigned>(k));
     } else {
+      k_ = work.k_begin;  // pairs
       tap_ = k / G::kC;
       at_ = reduction_.position(static_cast<unsigned>(k));
     }
@@ -143,7 +173,7 @@ class AsyncLoader {
   PixelTaps<kCfg> taps_[kRowsA];
   int filters_;
   Position at_;                              // of the next tile
-  int k_ = 0;                                // lists
+  int k_ = 0;                                // lists: next position; pairs: next tile
   int tap_ = 0;                              // kImage
   int s_begin_ = 0, s_end_ = 0, r_end_ = 0;  // kBatch
 

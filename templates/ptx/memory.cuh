@@ -25,4 +25,17 @@ __device__ __forceinline__ void store_shared16(unsigned to, unsigned a, unsigned
                : "memory");
 }
 
+/// The inverse, and of one word.
+__device__ __forceinline__ void load_shared16(unsigned (&out)[4], unsigned from) {
+  asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+               : "r"(from)
+               : "memory");
+}
+__device__ __forceinline__ unsigned load_shared4(unsigned from) {
+  unsigned word;
+  asm volatile("ld.shared.b32 %0, [%1];" : "=r"(word) : "r"(from) : "memory");
+  return word;
+}
+
 }  // namespace convoke::cuda::ptx

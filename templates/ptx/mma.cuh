@@ -48,4 +48,28 @@ __device__ __forceinline__ void mma(float (&d)[4], const unsigned (&a)[4], const
   }
 }
 
+/// d += a * b, where `a` holds two of every four of its 32 columns: 16 rows by 8 columns, f32 sums.
+/// `pairs` says which: four bits for each two, of kHalf 0 in lanes 0 and 1 of each four lanes, of
+/// kHalf 1 in lanes 2 and 3. (Without "ordered_metadata" ptxas 13.0 warns of slow code to come.)
+template <Type kType, int kHalf>
+__device__ __forceinline__ void mma_pairs(float (&d)[4], const unsigned (&a)[4],
+                                          const unsigned (&b)[4], unsigned pairs) {
+  if constexpr (kType == Type::kF16) {
+    asm volatile(
+        "mma.sp::ordered_metadata.sync.aligned.m16n8k32.row.col.f32.f16.f16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9, %10, %11}, {%0, %1, %2, %3}, %12, %13;"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]),
+          "r"(pairs), "n"(kHalf));
+  } else {
+    static_assert(kType == Type::kBf16, "mma.sp multiplies f16 and bf16 here");
+    asm volatile(
+        "mma.sp::ordered_metadata.sync.aligned.m16n8k32.row.col.f32.bf16.bf16.f32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9, %10, %11}, {%0, %1, %2, %3}, %12, %13;"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]),
+          "r"(pairs), "n"(kHalf));
+  }
+}
+
 }  // namespace convoke::cuda::ptx
