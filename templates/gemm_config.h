@@ -14,7 +14,7 @@
 namespace convoke::cuda {
 
 constexpr int kChunkBytes = 16;  ///< what ldmatrix and the widest cp.async move at once
-constexpr int kStripRows = 16;  ///< rows of a warp's tile that are staged for the store at a time
+constexpr int kStripRows = 16;   ///< rows of a warp's tile that are staged for the store at a time
 
 constexpr int kMaxGemmTaps = 1024;  ///< of a filter's axis; also bounds constexpr loops over taps
 

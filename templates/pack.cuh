@@ -94,12 +94,12 @@ __device__ __forceinline__ typename Element<kCfg.x_type>::Storage pairs_element(
     return static_cast<Storage>(bits);
   }
   const unsigned kept = kept_of_four<kCfg>(args, group, filter, k);
-  const int channel = pair_of(kept).index[place.which];
+  const int channel = pair_of(kept).of(place.which);
   if ((kept >> channel & 1) == 0) return Storage{};
   const Position at = dense_position<kCfg>(k);
-  return __ldg(static_cast<const Storage*>(args.w) +
-               plain_index<kCfg>(group * G::kK + filter, at.r + G::kR0, at.s + G::kS0,
-                                 at.c + channel));
+  return __ldg(static_cast<const Storage*>(args.w) + plain_index<kCfg>(group * G::kK + filter,
+                                                                       at.r + G::kR0, at.s + G::kS0,
+                                                                       at.c + channel));
 }
 
 /// The arguments of a launch with the tables of a baked pattern.

@@ -30,14 +30,15 @@ constexpr long long pairs_tile(const ConvConfig& c, long long group, long long t
 /// The two channels of four that a filter keeps, from a mask of the four. Of fewer than two, others
 /// stand in, with zeros for weights: indices must ascend.
 struct Pair {
-  int index[2];
-  constexpr unsigned bits() const { return static_cast<unsigned>(index[0] | index[1] << 2); }
+  int first, second;
+  constexpr int of(int which) const { return which == 0 ? first : second; }
+  constexpr unsigned bits() const { return static_cast<unsigned>(first | second << 2); }
 };
 constexpr Pair pair_of(unsigned mask) {
   const int last = mask & 8 ? 3 : mask & 4 ? 2 : 1;
   int first = 0;
   while (first < last && (mask >> first & 1) == 0) ++first;
-  return {{first < last ? first : 0, last}};
+  return {first < last ? first : 0, last};
 }
 
 /// Element of a slab with value `which` (0 or 1) of the four positions from `k` on, and that with

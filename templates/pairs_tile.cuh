@@ -53,9 +53,10 @@ class PairsTile {
       for (int i = 0; i < kFilters; ++i) {
         ptx::load_shared16(filters_[kHalf][i], slabs + lane_ * kChunkBytes + i * kSlabBytes +
                                                    kHalf * (kPairsValues / 2 * G::kSize));
-        pairs_[kHalf][i] = kHalf == 0 ? ptx::load_shared4(slabs + lane_ * 4 + i * kSlabBytes +
-                                                          kPairsValues * G::kSize)
-                                      : pairs_[0][i];
+        pairs_[kHalf][i] =
+            kHalf == 0
+                ? ptx::load_shared4(slabs + lane_ * 4 + i * kSlabBytes + kPairsValues * G::kSize)
+                : pairs_[0][i];
       }
     }
     const unsigned pixels = pixels_ + pixel_tile + kPart * 16 * G::kRowBytes +
@@ -89,8 +90,7 @@ class PairsTile {
         for (int i = 0; i < kFilters; ++i)
 #pragma unroll
           for (int e = 0; e < 4; ++e)
-            to[(j * 8 + e % 2) * pitch + i * kPairsFilters + e / 2 * 8] =
-                sum_[i][part * 2 + j][e];
+            to[(j * 8 + e % 2) * pitch + i * kPairsFilters + e / 2 * 8] = sum_[i][part * 2 + j][e];
     }
   }
 

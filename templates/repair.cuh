@@ -29,8 +29,8 @@ __device__ __forceinline__ float sum_of_valid_pairs(const ConvArgs& args, TapRan
     const Storage* const slab = tiles + k / kPairsPositions * (G::kTileB / G::kSize);
     const int at = static_cast<int>(k % kPairsPositions);
     const unsigned bits = __ldg(slab + pair_bits_at(row, at)) >> at % 16;
-    const long long x = x_first + r * kCfg.dilation_h * G::kStrideH +
-                        s * kCfg.dilation_w * G::kStrideW + tap.c;
+    const long long x =
+        x_first + r * kCfg.dilation_h * G::kStrideH + s * kCfg.dilation_w * G::kStrideW + tap.c;
 #pragma unroll
     for (int which = 0; which < 2; ++which)
       sum = fmaf(load<kCfg.x_type>(args.x, x + (bits >> 2 * which & 3)),
@@ -52,11 +52,10 @@ __device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long lo
   const long long x = image * G::kImage + filter / G::kK * (G::kC * G::kStrideC);
   const long long w = filter * G::kFilter;
   if constexpr (kCfg.sparse == Sparse::kPairs)
-    return sum_of_valid_pairs<kCfg>(
-        args, rs, ss,
-        x + (p * kCfg.stride_h - kCfg.pad_h) * G::kStrideH +
-            (q * kCfg.stride_w - kCfg.pad_w) * G::kStrideW,
-        filter);
+    return sum_of_valid_pairs<kCfg>(args, rs, ss,
+                                    x + (p * kCfg.stride_h - kCfg.pad_h) * G::kStrideH +
+                                        (q * kCfg.stride_w - kCfg.pad_w) * G::kStrideW,
+                                    filter);
   float sum = 0;
   if constexpr (kCfg.sparse == Sparse::kLists) {
     const int first = filter % G::kK / kCfg.block_n * kCfg.block_n;

@@ -75,15 +75,7 @@ class AsyncLoader {
         ptx::cp_async<kBytes>(to_ + offset_in_tile(row), x_ + (offset_[i] + image_),
                               taps_[i].has(need_));
     }
-    if constexpr (kPairs) return copy_pairs<kPart, kParts>();
-#pragma unroll
-    for (int i = kRowsB * kPart / kParts; i < kRowsB * (kPart + 1) / kParts; ++i) {
-      const int row = row_ + i * kRowStep;
-      const bool valid = (kWholeSteps || valid_) && (kWholeFilters || i * kRowStep < filters_);
-      if (kCfg.block_n % kRowStep == 0 || row < kCfg.block_n)
-        ptx::cp_async<kBytes>(to_ + G::kTileA + offset_in_tile(row),
-                              weights_ + i * (kRowStep * reduction_.row_bytes()), valid);
-    }
+    copy_weights<kPart, kParts>();
   }
   /// Nothing is left to do: the copies end by themselves.
   __device__ __forceinline__ void end() {}
@@ -103,17 +95,27 @@ class AsyncLoader {
   __device__ __forceinline__ unsigned offset_in_tile(int row) const {
     return chunk_offset<kCfg>(row, column_ * kBytes / kChunkBytes) + column_ * kBytes % kChunkBytes;
   }
-  /// Packed pairs are copied as they lie, in 16-byte chunks, thread after thread.
   template <int kPart, int kParts>
-  __device__ __forceinline__ void copy_pairs() {
-    constexpr int kChunks = G::kTileB / kChunkBytes;
-    constexpr int kRounds = (kChunks + G::kThreads - 1) / G::kThreads;
+  __device__ __forceinline__ void copy_weights() {
+    if constexpr (kPairs) {  // as they lie, in 16-byte chunks, thread after thread
+      constexpr int kChunks = G::kTileB / kChunkBytes;
+      constexpr int kRounds = (kChunks + G::kThreads - 1) / G::kThreads;
 #pragma unroll
-    for (int i = kRounds * kPart / kParts; i < kRounds * (kPart + 1) / kParts; ++i) {
-      const int chunk = static_cast<int>(threadIdx.x) + i * G::kThreads;
-      if ((i + 1) * G::kThreads <= kChunks || chunk < kChunks)
-        ptx::cp_async<kChunkBytes>(to_ + G::kTileA + chunk * kChunkBytes,
-                                   weights_ + i * (G::kThreads * kChunkBytes), true);
+      for (int i = kRounds * kPart / kParts; i < kRounds * (kPart + 1) / kParts; ++i) {
+        const int chunk = static_cast<int>(threadIdx.x) + i * G::kThreads;
+        if ((i + 1) * G::kThreads <= kChunks || chunk < kChunks)
+          ptx::cp_async<kChunkBytes>(to_ + G::kTileA + chunk * kChunkBytes,
+                                     weights_ + i * (G::kThreads * kChunkBytes), true);
+      }
+    } else {
+#pragma unroll
+      for (int i = kRowsB * kPart / kParts; i < kRowsB * (kPart + 1) / kParts; ++i) {
+        const int row = row_ + i * kRowStep;
+        const bool valid = (kWholeSteps || valid_) && (kWholeFilters || i * kRowStep < filters_);
+        if (kCfg.block_n % kRowStep == 0 || row < kCfg.block_n)
+          ptx::cp_async<kBytes>(to_ + G::kTileA + offset_in_tile(row),
+                                weights_ + i * (kRowStep * reduction_.row_bytes()), valid);
+      }
     }
   }
   /// Number of the next tile of packed pairs.

@@ -157,7 +157,39 @@ TEST(CudaSparse, RefusesTilesThatNoListFits) {
   EXPECT_EQ(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=block:0.5@16x16", 32), "");
   EXPECT_NE(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=block:0.5@24x16", 32), "");
   EXPECT_NE(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=unstructured:0.5", 32), "");
-  EXPECT_NE(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=nm:2:4", 32), "");
+}
+
+TEST(CudaSparse, TwoOfFourIsForTheTensorCoresThatSkip) {
+  const auto why = [](const std::string& problem, int bk = 64, int bn = 32) {
+    CudaConfig config = tile(bn);
+    config.bk = bk;
+    return why_illegal_cuda(sparse_spec(problem), config, CudaDevice{});
+  };
+  for (const char* sparsity : {"nm:2:4", "nm:1:4", "nm:1:2"}) {
+    const std::string problem =
+        std::string("g2mb2ic40ih9oc64kh3ph1 dtype=bf16 sparsity=") + sparsity;
+    EXPECT_EQ(why(problem), "");
+    const ConvSpec spec = sparse_spec(problem);
+    CudaConfig config = tile(32);
+    config.bk = 64;
+    const ConvConfig c = make_conv_config(spec, config);
+    ASSERT_EQ(c.sparse, cuda::Sparse::kPairs);
+    // Half of the weights and four bits for each two, of whole tiles: 180 of 192 positions.
+    EXPECT_EQ(cuda::packed_bytes(c), 64 * 192 * 9 / 8);
+    const std::vector<std::uint32_t> words = make_pattern_words(c, *spec.pattern);
+    std::int64_t kept = 0;
+    for (const std::uint32_t word : words) kept += __builtin_popcount(word);
+    EXPECT_EQ(kept, spec.pattern->kept_weights());
+  }
+  const auto refuses = [&](const std::string& text, const char* reason) {
+    EXPECT_NE(text.find(reason), std::string::npos) << text;
+  };
+  refuses(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=nm:2:4", 32), "bk=64");
+  refuses(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=nm:2:4", 64, 8), "multiples of 16");
+  refuses(why("mb2ic64ih9oc64kh3ph1 dtype=f16 layout=nchw sparsity=nm:2:4"), "nhwc");
+  refuses(why("mb2ic66ih9oc64kh3ph1 dtype=f16 sparsity=nm:2:4"), "multiples of 4");
+  refuses(why("mb2ic64ih9oc64kh3ph1 dtype=tf32 sparsity=nm:2:4"), "f16 and bf16");
+  refuses(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=nm:3:4"), "single weights");
 }
 
 }  // namespace

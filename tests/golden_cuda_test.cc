@@ -37,6 +37,8 @@ const Golden kGoldens[] = {
      "cuda:mma,bm=64,bn=16,bk=32,wm=2,wn=1,stages=3"},
     {"mma_lists_bound", "mb8ic64ih14oc64kh3ph1 dtype=bf16 sparsity=block:0.5@32x16:bound",
      "cuda:mma,bm=64,bn=32,bk=32,wm=2,wn=1,stages=3"},
+    {"mma_pairs_bound", "mb8ic64ih14oc64kh3ph1 dtype=bf16 sparsity=nm:2:4:bound",
+     "cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=3"},
     {"depthwise", "g32mb8ic32ih14oc32kh3ph1 dtype=f16", "cuda:depthwise,bm=7,bn=8,bk=4"},
 };
 

@@ -81,7 +81,18 @@ constexpr const char* kProblems[] = {
     "mb2ic20ih30iw30oc40kh1kw9pw4 sparsity=block:0.5@4x12",
     "mb2ic64ih1oc64kh3ph1 dtype=f16 sparsity=block:0.5@32x8",
     "mb2ic64ih14oc64kh3ph1 dtype=f16 sparsity=unstructured:0.1",
-    "mb2ic64ih14oc64kh3ph1 dtype=f16 sparsity=nm:2:4"};
+    "mb2ic64ih14oc64kh3ph1 dtype=f16 sparsity=nm:2:4",
+    // Two of four on the tensor cores: tails of pixels, filters and the reduction, copies of 8
+    // bytes, groups, strides, dilations, splits (few pixels, many channels), batch order.
+    "mb3ic8ih13oc33kh3ph1 dtype=f16 epilogue=relu(acc*scale[k]+bias[k]+residual) sparsity=nm:2:4",
+    "mb3ic24ih9oc40kh3ph1 dtype=bf16 sparsity=nm:2:4",
+    "g2mb3ic80ih15oc72kh3sh2ph1 dtype=f16 sparsity=nm:2:4",
+    "mb2ic72ih14oc96kh3dh1ph2 dtype=bf16 epilogue=acc+bias[k] sparsity=nm:2:4",
+    "g3mb2ic36ih14oc96kh5kw3ph2pw1 dtype=f16 sparsity=nm:2:4",
+    "mb2ic512ih7oc128kh3ph1 dtype=f16 sparsity=nm:2:4",
+    "mb200ic128ih4oc128kh3ph1 dtype=f16 sparsity=nm:1:4",
+    "mb2ic256ih7oc512kh1 dtype=bf16 sparsity=nm:1:2",
+    "mb2ic64ih14oc64kh3ph1 dtype=f16 layout=nchw sparsity=nm:2:4"};
 
 TEST_F(GpuSparse, EveryWayThroughTheCodeIsRight) {
   std::vector<std::pair<ConvSpec, KernelConfig>> kernels;

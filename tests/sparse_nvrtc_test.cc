@@ -8,6 +8,7 @@
 
 #include "compiler/cuda_config.h"
 #include "compiler/cuda_cost.h"
+#include "compiler/cuda_device.h"
 #include "compiler/emit_cuda.h"
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
@@ -34,6 +35,8 @@ constexpr Case kCases[] = {
     {"mb8ic128ih14oc96kh3ph1 dtype=bf16", "block:0.25@32x16"},
     {"g2mb4ic64ih14oc64kh3ph1 dtype=f32", "block:0.5@16x8"},
     {"mb4ic20ih30iw30oc40kh1kw9pw4", "block:0.5@4x12"},
+    {"mb8ic256ih14oc256kh3ph1 dtype=f16", "nm:2:4"},
+    {"g2mb4ic24ih14oc72kh3ph1 dtype=bf16", "nm:2:4"},
 };
 
 TEST(SparseUnits, CompileWithoutSpills) {
@@ -67,6 +70,28 @@ TEST(SparseUnits, CompileWithoutSpills) {
                       << emitted.source.substr(0, 3000) << error.what();
       }
     }
+}
+
+TEST(SparseUnits, TwoOfFourCompilesForEveryTensorCore) {
+  const Nvrtc* compiler = nullptr;
+  try {
+    compiler = &nvrtc();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  const ConvSpec spec =
+      parse_problem("mb128ic512ih7oc512kh3ph1 dtype=f16 sparsity=nm:2:4:bound").spec;
+  for (const char* arch : {"sm_80", "sm_86", "sm_90a", "sm_100a", "sm_120a"}) {
+    const CudaDevice device = parse_arch(arch);
+    std::vector<KernelConfig> configs = enumerate_cuda_configs(spec, device);
+    std::erase_if(configs, [](const KernelConfig& config) { return config.cuda.masked; });
+    ASSERT_FALSE(configs.empty()) << arch;
+    const EmittedKernel emitted = emit_cuda(spec, configs[0].cuda);
+    const CudaImage image =
+        compile_cuda(*compiler, template_files(), {emitted.source, arch, "unit.cu", "unit"}, "");
+    EXPECT_EQ(why_slow(image.resources), "") << arch << " " << print_config(configs[0]);
+    EXPECT_EQ(image.log.find("dvisory"), std::string::npos) << image.log;
+  }
 }
 
 }  // namespace

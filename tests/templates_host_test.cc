@@ -14,6 +14,7 @@
 #include "templates/depthwise.cuh"
 #include "templates/direct.cuh"
 #include "templates/reference.cuh"
+#include "tests/emulator/config_spec.h"
 #include "tests/emulator/random_config.h"
 #include "tests/fake_target.h"
 #include "tests/naive_conv.h"
@@ -86,24 +87,8 @@ std::vector<Case> make_cases() {
   return make_cases<kFamily, 1>(std::make_integer_sequence<unsigned long long, kCount>());
 }
 
-DataType data_type(cuda::Type type) {
-  constexpr DataType kTypes[] = {DataType::kF32, DataType::kTf32, DataType::kF16, DataType::kBf16};
-  return kTypes[static_cast<int>(type)];
-}
-
 ConvSpec spec_of(const ConvConfig& c) {
-  ConvSpec spec;
-  spec.n = kOpenBatch;
-  spec.c = c.c, spec.h = c.h, spec.w = c.w, spec.k = c.k, spec.r = c.r, spec.s = c.s;
-  spec.p = c.p, spec.q = c.q, spec.groups = c.groups;
-  spec.stride_h = c.stride_h, spec.stride_w = c.stride_w;
-  spec.dilation_h = c.dilation_h, spec.dilation_w = c.dilation_w;
-  spec.pad_h = c.pad_h, spec.pad_w = c.pad_w;
-  spec.x_type = spec.w_type = data_type(c.x_type), spec.y_type = data_type(c.y_type);
-  const auto layout = [](cuda::Layout l) {
-    return l == cuda::Layout::kNhwc ? Layout::kNhwc : Layout::kNchw;
-  };
-  spec.x_layout = layout(c.x_layout), spec.y_layout = layout(c.y_layout);
+  ConvSpec spec = cuda::test::spec_of_config(c);
   spec.epilogue = kEpilogueTexts[cuda::test::epilogue_number(c)];
   return spec;
 }

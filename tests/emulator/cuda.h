@@ -1,6 +1,7 @@
-// CUDA's words for g++, enough to run templates without shared memory or barriers as plain C++,
-// thread after thread: include this before a template, with tests/emulator before the repository on
-// the include path, so that its ptx/ (the same functions without PTX) is found first.
+// CUDA's words for g++, enough to run templates as plain C++, those without shared memory or
+// barriers thread after thread (the others: block.h): include this before a template, with
+// tests/emulator before the repository on the include path, so that its ptx/ (the same functions
+// without PTX) is found first.
 #pragma once
 
 #include <cmath>
@@ -10,9 +11,17 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
+#define __shared__
+#define __align__(bytes) __attribute__((aligned(bytes)))
 
 struct alignas(8) uint2 {
   unsigned x, y;
+};
+struct alignas(8) float2 {
+  float x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
 };
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
@@ -32,6 +41,8 @@ inline T __ldg(const T* from) {
   std::memcpy(&value, from, sizeof value);
   return value;
 }
+inline int min(int a, int b) { return a < b ? a : b; }
+inline int max(int a, int b) { return a < b ? b : a; }
 inline float __uint_as_float(unsigned bits) {
   float value;
   std::memcpy(&value, &bits, sizeof value);

@@ -1,7 +1,7 @@
-// templates/ptx/memory.cuh for g++: global stores.
+// templates/ptx/memory.cuh for g++; addresses of shared memory are offsets in a block's.
 #pragma once
 
-#include "tests/emulator/cuda.h"
+#include "tests/emulator/block.h"
 
 namespace convoke::cuda::ptx {
 
@@ -16,6 +16,24 @@ inline void store8(void* to, unsigned a, unsigned b) {
 inline void store16(void* to, unsigned a, unsigned b, unsigned c, unsigned d) {
   const unsigned words[] = {a, b, c, d};
   store_words(to, words, sizeof words);
+}
+
+template <typename T>
+inline T* opaque(T* pointer) {
+  return pointer;
+}
+inline void store_shared16(unsigned to, unsigned a, unsigned b, unsigned c, unsigned d) {
+  store16(memory + to, a, b, c, d);
+}
+inline void load_shared16(unsigned (&out)[4], unsigned from) {
+  misaligned_accesses += from % 16 != 0;
+  std::memcpy(out, memory + from, 16);
+}
+inline unsigned load_shared4(unsigned from) {
+  misaligned_accesses += from % 4 != 0;
+  unsigned word;
+  std::memcpy(&word, memory + from, 4);
+  return word;
 }
 
 }  // namespace convoke::cuda::ptx

@@ -1,0 +1,13 @@
+// templates/ptx/cluster.cuh for g++: declared, for templates name them; blocks have no clusters.
+#pragma once
+
+#include "tests/emulator/block.h"
+
+namespace convoke::cuda::ptx {
+
+int cluster_rank();
+void cluster_sync();
+float4 load_cluster4(unsigned address, int rank);
+float load_cluster(unsigned address, int rank);
+
+}  // namespace convoke::cuda::ptx

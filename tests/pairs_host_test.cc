@@ -1,0 +1,209 @@
+// 2 of 4 weights on the sparse tensor cores, without a GPU: the table of packed weights, and whole
+// kernels on an emulated block, whose instructions do what the PTX ISA says of their fragments. The
+// dense kernel runs beside them: it is right on GPUs, so it vouches for the emulation.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "compiler/cuda_sparse.h"
+#include "convoke/sparsity_pattern.h"
+#include "tests/emulator/block.h"
+// After the words that they are written in.
+#include "templates/mma.cuh"
+#include "templates/pack.cuh"
+#include "tests/emulator/config_spec.h"
+
+namespace convoke::cuda {
+namespace {
+
+TEST(Pairs, KeepTheKeptInOrder) {
+  for (unsigned mask = 0; mask < 16; ++mask) {
+    if ((mask & 1) + (mask >> 1 & 1) + (mask >> 2 & 1) + (mask >> 3) > 2) continue;
+    const Pair pair = pair_of(mask);
+    EXPECT_LT(pair.first, pair.second) << mask;
+    EXPECT_LT(pair.second, 4) << mask;
+    EXPECT_EQ(mask & ~(1u << pair.first | 1u << pair.second), 0u) << mask;
+  }
+}
+
+TEST(Pairs, EveryElementOfASlabHasItsPlace) {
+  for (int element = 0; element < kPairsElements; ++element) {
+    const PairPlace place = pair_place(element);
+    ASSERT_TRUE(place.filter >= 0 && place.filter < 16 && place.k >= 0 && place.k < 64);
+    EXPECT_EQ(place.which == 2 ? pair_bits_at(place.filter, place.k)
+                               : pair_value_at(place.filter, place.k, place.which),
+              element);
+  }
+}
+
+struct Plain {
+  float operator()(float acc, const float*) const { return acc; }
+};
+
+/// Channels, filters, image and taps; tiles of 32 pixels by 32 filters on two warps.
+constexpr ConvConfig problem(int c, int k, int h, int r, Sparse sparse = Sparse::kPairs) {
+  ConvConfig config;
+  config.family = Family::kMma;
+  config.x_type = Type::kF16, config.y_type = Type::kF32;
+  config.c = c, config.k = k, config.h = config.w = h, config.r = config.s = r;
+  config.pad_h = config.pad_w = r / 2;
+  config.p = config.q = h + 2 * (r / 2) - r + 1;
+  config.block_m = config.block_n = 32, config.block_k = 64;
+  config.warps_m = 1, config.warps_n = 2, config.stages = 3;
+  config.sparse = sparse, config.unit_k = config.unit_c = 1, config.bound = true;
+  return config;
+}
+constexpr ConvConfig grouped_strided() {
+  ConvConfig c = problem(48, 40, 9, 3);
+  c.groups = 2, c.stride_h = 2, c.dilation_w = 2, c.pad_w = 2;
+  c.p = 5, c.x_type = Type::kBf16;
+  return c;
+}
+constexpr ConvConfig split() {
+  ConvConfig c = problem(40, 48, 5, 3);
+  c.split_k = 3;
+  return c;
+}
+constexpr ConvConfig by_batch() {
+  ConvConfig c = problem(64, 16, 3, 3);
+  c.order = PixelOrder::kBatch;
+  c.block_n = 16, c.warps_m = 2, c.warps_n = 1;
+  return c;
+}
+constexpr ConvConfig wide() {
+  ConvConfig c = problem(136, 70, 5, 1);
+  c.block_m = 48, c.block_n = 64, c.warps_n = 2, c.stages = 2;
+  return c;
+}
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+template <ConvConfig kCfg>
+class EmulatedRun {
+  using Storage = typename Element<kCfg.x_type>::Storage;
+
+ public:
+  explicit EmulatedRun(long long images) : images_(images) {
+    spec_ = test::spec_of_config(kCfg);
+    if (kCfg.sparse == Sparse::kPairs) {
+      spec_.sparsity = "nm:2:4";
+      pattern_ = SparsityPattern::random(spec_, 7);
+      std::vector<std::int64_t> kept = pattern_->kept();
+      std::erase_if(kept, [](std::int64_t unit) { return unit % 7 == 0; });  // one of four, none
+      pattern_ = SparsityPattern::from_units(spec_, kept);
+    }
+    x_.resize(static_cast<std::size_t>(images * kCfg.c * kCfg.h * kCfg.w));
+    for (float& value : x_) value = draw();
+    w_.resize(static_cast<std::size_t>(kCfg.k * c_per_group(kCfg) * kCfg.r * kCfg.s));
+    for (std::size_t i = 0; i < w_.size(); ++i) {
+      // On padding an infinity must not show; elsewhere it does.
+      w_[i] = i % 997 == 5 ? kInfinity : draw();
+      if (!keeps(static_cast<long long>(i))) w_[i] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+
+  void check() {
+    const std::vector<Storage> x = narrow(x_), w = narrow(w_);
+    std::vector<Storage> packed(static_cast<std::size_t>(packed_elements(kCfg)) + 8);
+    std::vector<float> y(static_cast<std::size_t>(images_ * kCfg.p * kCfg.q * kCfg.k), kInfinity);
+    std::vector<float> workspace(static_cast<std::size_t>(workspace_bytes(kCfg, images_) / 4));
+    std::vector<std::uint32_t> words;
+    ConvArgs args{x.data(), w.data(), y.data(), workspace.data(), {}, images_};
+    if constexpr (kCfg.sparse == Sparse::kPairs) {
+      ASSERT_EQ(why_illegal_sparse(kCfg), nullptr);
+      words = make_pattern_words(kCfg, *pattern_);
+      args.pattern = words.data();
+      auto* const aligned = reinterpret_cast<Storage*>(
+          (reinterpret_cast<std::uintptr_t>(packed.data()) + 15) / 16 * 16);
+      args.y = aligned;
+      gridDim.x = 1, blockIdx.x = 0;
+      for (threadIdx.x = 0; threadIdx.x < kPackThreads; ++threadIdx.x) run_pack<kCfg>(args);
+      args.w = aligned, args.y = y.data();
+      args.pattern = nullptr;  // packing alone reads it
+    }
+    ASSERT_EQ(why_illegal_gemm(kCfg, 80, 164 << 10), nullptr);
+    ptx::unordered_pairs = 0;
+    EXPECT_EQ(run_blocks(grid(kCfg, images_).x, threads(kCfg), [&] { run_mma<kCfg, Plain>(args); }),
+              0);
+    if constexpr (has_reduce(kCfg))
+      for (blockIdx.x = 0; blockIdx.x < reduce_grid(kCfg, images_).x; ++blockIdx.x)
+        for (threadIdx.x = 0; threadIdx.x < kReduceThreads; ++threadIdx.x)
+          run_reduce<kCfg, Plain>(args);
+    EXPECT_EQ(ptx::unordered_pairs, 0);
+    compare(y);
+  }
+
+ private:
+  float draw() {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<float>(static_cast<int>(state_ >> 33) % 4);
+  }
+  static std::vector<Storage> narrow(const std::vector<float>& values) {
+    std::vector<Storage> stored;
+    for (const float value : values) stored.push_back(Element<kCfg.x_type>::narrow(value));
+    return stored;
+  }
+  bool keeps(long long i) const {
+    const long long c = c_per_group(kCfg), tap = i / c % (kCfg.r * kCfg.s);
+    return pattern_ == nullptr ||
+           pattern_->keeps(i / (c * kCfg.r * kCfg.s), tap / kCfg.s, tap % kCfg.s, i % c);
+  }
+  float expected(long long n, long long p, long long q, long long k) const {
+    const long long channels = c_per_group(kCfg), first = k / k_per_group(kCfg) * channels;
+    float sum = 0;
+    for (long long r = 0; r < kCfg.r; ++r)
+      for (long long s = 0; s < kCfg.s; ++s) {
+        const long long h = p * kCfg.stride_h - kCfg.pad_h + r * kCfg.dilation_h;
+        const long long w = q * kCfg.stride_w - kCfg.pad_w + s * kCfg.dilation_w;
+        if (h < 0 || h >= kCfg.h || w < 0 || w >= kCfg.w) continue;
+        for (long long c = 0; c < channels; ++c) {
+          const long long at = ((k * kCfg.r + r) * kCfg.s + s) * channels + c;
+          if (keeps(at))
+            sum +=
+                w_[static_cast<std::size_t>(at)] *
+                x_[static_cast<std::size_t>(((n * kCfg.h + h) * kCfg.w + w) * kCfg.c + first + c)];
+        }
+      }
+    return sum;
+  }
+  void compare(const std::vector<float>& y) const {
+    int wrong = 0, infinite = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      const auto at = static_cast<long long>(i);
+      const long long pixel = at / kCfg.k, image = pixel / (kCfg.p * kCfg.q);
+      const float want = expected(image, pixel / kCfg.q % kCfg.p, pixel % kCfg.q, at % kCfg.k);
+      infinite += want - want != 0;
+      const bool same = want != want ? y[i] != y[i] : y[i] == want;
+      if (!same && wrong++ < 3)
+        ADD_FAILURE() << "pixel " << pixel << ", filter " << at % kCfg.k << ": " << y[i] << ", not "
+                      << want;
+    }
+    EXPECT_EQ(wrong, 0) << "of " << y.size();
+    EXPECT_LT(2 * static_cast<std::size_t>(infinite), y.size());
+  }
+
+  long long images_;
+  ConvSpec spec_;
+  SparsityPattern::Ptr pattern_;
+  std::vector<float> x_, w_;
+  unsigned long long state_ = 1;
+};
+
+TEST(PairsKernel, TheEmulationRunsTheDenseKernel) {
+  EmulatedRun<problem(24, 40, 5, 3, Sparse::kDense)>(2).check();
+}
+TEST(PairsKernel, TailsOfPixelsFiltersAndReduction) {
+  EmulatedRun<problem(24, 40, 5, 3)>(2).check();
+  EmulatedRun<problem(8, 33, 4, 3)>(1).check();
+  EmulatedRun<problem(12, 16, 4, 3)>(2).check();  // copies of 8 bytes
+  EmulatedRun<problem(72, 20, 4, 1)>(2).check();
+}
+TEST(PairsKernel, GroupsStridesAndDilations) { EmulatedRun<grouped_strided()>(2).check(); }
+TEST(PairsKernel, SplitReduction) { EmulatedRun<split()>(2).check(); }
+TEST(PairsKernel, BatchOrder) { EmulatedRun<by_batch()>(34).check(); }
+TEST(PairsKernel, WarpsOf48PixelsBy32Filters) { EmulatedRun<wide()>(3).check(); }
+
+}  // namespace
+}  // namespace convoke::cuda
