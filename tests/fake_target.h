@@ -56,10 +56,46 @@ inline KernelConfig config_of(int mr) {
   return config;
 }
 
-/// Configurations mr = 1..6 are legal, 6 is the default, fewer pixels are predicted slower.
-class FakeTarget : public Target {
+/// Memory, one configuration and no limits: a test overrides what it is about, load() at least.
+class StubTarget : public Target {
  public:
   const DeviceInfo& info() const override { return info_; }
+  std::string why_unsupported(const ConvSpec&) const override { return ""; }
+  std::string why_illegal(const ConvSpec&, const KernelConfig&) const override { return ""; }
+  std::vector<KernelConfig> enumerate(const ConvSpec&) const override { return {{}}; }
+  KernelConfig default_config(const ConvSpec&) const override { return {}; }
+  double predict_us(const ConvSpec&, const KernelConfig&) const override { return 1; }
+  double limit_us(const ConvSpec&) const override { return 1; }
+  std::int64_t workspace_bytes(const ConvSpec&, const KernelConfig&, WeightForm) const override {
+    return 0;
+  }
+  std::string emit(const ConvSpec&, const KernelConfig&, EmitFormat) const override { return ""; }
+  std::string cache_key(const ConvSpec&, const KernelConfig&) const override { return ""; }
+  CompiledKernel compile(const ConvSpec&, const KernelConfig&) const override { return {}; }
+  std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
+                                    CacheSource*) override {
+    return load(spec, config, {});
+  }
+  KernelCache& cache() override { return cache_; }
+  void* allocate(std::size_t bytes) override {
+    return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  }
+  void deallocate(void* pointer) override { std::free(pointer); }
+  void copy_in(void* device, const void* host, std::size_t bytes) override {
+    std::memcpy(device, host, bytes);
+  }
+  void copy_out(void* host, const void* device, std::size_t bytes) override {
+    std::memcpy(host, device, bytes);
+  }
+
+ private:
+  DeviceInfo info_{"fake", "fake", "fake", "", "", "", 1, 1};
+  KernelCache cache_{"", ""};
+};
+
+/// Configurations mr = 1..6 are legal, 6 is the default, fewer pixels are predicted slower.
+class FakeTarget : public StubTarget {
+ public:
   std::string why_unsupported(const ConvSpec& spec) const override {
     return spec.quant.empty() ? "" : "the fake target knows no quantisation";
   }
@@ -75,14 +111,10 @@ class FakeTarget : public Target {
   double predict_us(const ConvSpec&, const KernelConfig& config) const override {
     return 10.0 - config.cpu.mr;
   }
-  double limit_us(const ConvSpec&) const override { return 1; }
   std::int64_t workspace_bytes(const ConvSpec& spec, const KernelConfig& config,
                                WeightForm form) const override {
     return FakeKernel(spec, config.cpu.mr).workspace_bytes(1, form);
   }
-  std::string emit(const ConvSpec&, const KernelConfig&, EmitFormat) const override { return ""; }
-  std::string cache_key(const ConvSpec&, const KernelConfig&) const override { return ""; }
-  CompiledKernel compile(const ConvSpec&, const KernelConfig&) const override { return {}; }
   std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig& config,
                                      const CompiledKernel&) const override {
     return std::make_shared<FakeKernel>(spec, config.cpu.mr);
@@ -92,21 +124,8 @@ class FakeTarget : public Target {
     *source = source_of_next;
     return load(spec, config, {});
   }
-  KernelCache& cache() override { return cache_; }
-  void* allocate(std::size_t bytes) override { return std::malloc(bytes); }
-  void deallocate(void* pointer) override { std::free(pointer); }
-  void copy_in(void* device, const void* host, std::size_t bytes) override {
-    std::memcpy(device, host, bytes);
-  }
-  void copy_out(void* host, const void* device, std::size_t bytes) override {
-    std::memcpy(host, device, bytes);
-  }
 
   CacheSource source_of_next = CacheSource::kCompiled;
-
- private:
-  DeviceInfo info_{"fake", "fake", "fake", "", "", "", 1, 1};
-  KernelCache cache_{"", ""};
 };
 
 }  // namespace convoke

@@ -12,6 +12,7 @@
 #include "compiler/epilogue.h"
 #include "compiler/sparsity.h"
 #include "compiler/spec_text.h"
+#include "tests/fake_target.h"
 #include "tests/naive_conv.h"
 
 namespace convoke {
@@ -125,47 +126,19 @@ void SparseKernel::launch(const LaunchArgs& args, WeightForm) const {
       });
 }
 
-struct SparseTarget final : Target {
+struct SparseTarget final : StubTarget {
   Fault fault = Fault::kNone;
   int builds = 0;
-  DeviceInfo device;
 
-  const DeviceInfo& info() const override { return device; }
-  std::string why_unsupported(const ConvSpec&) const override { return ""; }
-  std::string why_illegal(const ConvSpec&, const KernelConfig&) const override { return ""; }
-  std::vector<KernelConfig> enumerate(const ConvSpec&) const override { return {{}}; }
-  KernelConfig default_config(const ConvSpec&) const override { return {}; }
-  double predict_us(const ConvSpec&, const KernelConfig&) const override { return 1; }
-  double limit_us(const ConvSpec&) const override { return 1; }
-  std::int64_t workspace_bytes(const ConvSpec&, const KernelConfig&, WeightForm) const override {
-    return 0;
-  }
-  std::string emit(const ConvSpec&, const KernelConfig&, EmitFormat) const override { return {}; }
-  std::string cache_key(const ConvSpec&, const KernelConfig&) const override { return {}; }
-  CompiledKernel compile(const ConvSpec&, const KernelConfig&) const override { return {}; }
   std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig&,
                                      const CompiledKernel&) const override {
     return std::make_shared<SparseKernel>(spec, fault);
   }
   std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
-                                    CacheSource*) override {
+                                    CacheSource* source) override {
     ++builds;
-    return load(spec, config, {});
+    return StubTarget::get(spec, config, source);
   }
-  KernelCache& cache() override { return cache_; }
-  void* allocate(std::size_t bytes) override {
-    return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  }
-  void deallocate(void* pointer) override { std::free(pointer); }
-  void copy_in(void* device_memory, const void* host, std::size_t bytes) override {
-    std::memcpy(device_memory, host, bytes);
-  }
-  void copy_out(void* host, const void* device_memory, std::size_t bytes) override {
-    std::memcpy(host, device_memory, bytes);
-  }
-
- private:
-  KernelCache cache_{"", ""};
 };
 
 VerifyResult check(const ConvSpec& spec, Fault fault = Fault::kNone) {

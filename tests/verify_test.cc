@@ -10,6 +10,7 @@
 
 #include "compiler/epilogue.h"
 #include "compiler/spec_text.h"
+#include "tests/fake_target.h"
 #include "tests/naive_conv.h"
 
 namespace convoke {
@@ -126,48 +127,23 @@ void FaultyKernel::launch(const LaunchArgs& args, WeightForm form) const {
 }
 
 /// A target whose one kernel is FaultyKernel.
-struct FakeTarget : Target {
+struct FaultyTarget : StubTarget {
   Fault fault = Fault::kNone;
   std::string unsupported, illegal;
-  DeviceInfo device;
-  KernelCache* no_cache = nullptr;
 
-  const DeviceInfo& info() const override { return device; }
   std::string why_unsupported(const ConvSpec&) const override { return unsupported; }
   std::string why_illegal(const ConvSpec&, const KernelConfig&) const override { return illegal; }
-  std::vector<KernelConfig> enumerate(const ConvSpec&) const override { return {{}}; }
-  KernelConfig default_config(const ConvSpec&) const override { return {}; }
-  double predict_us(const ConvSpec&, const KernelConfig&) const override { return 1; }
-  double limit_us(const ConvSpec&) const override { return 1; }
   std::int64_t workspace_bytes(const ConvSpec&, const KernelConfig&, WeightForm) const override {
     return 64;
   }
-  std::string emit(const ConvSpec&, const KernelConfig&, EmitFormat) const override { return {}; }
-  std::string cache_key(const ConvSpec&, const KernelConfig&) const override { return {}; }
-  CompiledKernel compile(const ConvSpec&, const KernelConfig&) const override { return {}; }
   std::shared_ptr<const Kernel> load(const ConvSpec& spec, const KernelConfig&,
                                      const CompiledKernel&) const override {
     return std::make_shared<FaultyKernel>(spec, fault);
   }
-  std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig&,
-                                    CacheSource*) override {
-    return std::make_shared<FaultyKernel>(spec, fault);
-  }
-  KernelCache& cache() override { return *no_cache; }
-  void* allocate(std::size_t bytes) override {
-    return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
-  }
-  void deallocate(void* pointer) override { std::free(pointer); }
-  void copy_in(void* device_memory, const void* host, std::size_t bytes) override {
-    std::memcpy(device_memory, host, bytes);
-  }
-  void copy_out(void* host, const void* device_memory, std::size_t bytes) override {
-    std::memcpy(host, device_memory, bytes);
-  }
 };
 
 VerifyResult check(const char* text, Fault fault) {
-  FakeTarget target;
+  FaultyTarget target;
   target.fault = fault;
   return Verifier(target, parse_problem(text).spec, 1).check({});
 }
@@ -246,7 +222,7 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{Fault::kIgnoresTheBatch, "mb?ic3ih6oc5oh6kh3ph1", "batch 1"}));
 
 /// A target with a naive kernel of its own, right or wrong by one in its last sum.
-struct TargetWithReference final : FakeTarget {
+struct TargetWithReference final : FaultyTarget {
   double fault_of_last = 0;
   int runs = 0;
   bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x, const void* w,
@@ -289,7 +265,7 @@ struct AlignedKernel final : Kernel {
     kernel.launch(args, form);
   }
 };
-struct AlignedTarget final : FakeTarget {
+struct AlignedTarget final : FaultyTarget {
   std::shared_ptr<AlignedKernel> kernel;
   std::shared_ptr<const Kernel> get(const ConvSpec&, const KernelConfig&, CacheSource*) override {
     return kernel;
@@ -306,7 +282,7 @@ TEST(Verifier, GivesAKernelTheAlignmentItAsksForAndNoMore) {
 }
 
 TEST(Verifier, SaysUnsupportedWithTheTargetsReason) {
-  FakeTarget target;
+  FaultyTarget target;
   target.unsupported = "no e4m3 here";
   VerifyResult result = Verifier(target, ConvSpec{}, 1).check({});
   EXPECT_EQ(result.verdict, Verdict::kUnsupported);
@@ -338,7 +314,7 @@ TEST(Verifier, AWrongKernelFailsEvenOnUntrustedData) {
 }
 
 TEST(Verifier, IsRightWithEverySeed) {
-  FakeTarget target;
+  FaultyTarget target;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const VerifyResult result =
         Verifier(target, parse_problem("mb1ic1ih2oc1oh3kh2ph1 epilogue=relu(acc)").spec, seed)
