@@ -30,6 +30,8 @@ constexpr double kPartialCycles = 10;  ///< a vector of partial sums to y and ba
 constexpr double kPartialBytes = 28;   ///< and per element of it, from L2
 constexpr double kL1Share = 0.37;      ///< of L1 that weights may fill before they are evicted
 constexpr double kConflictFactor = 1.65;
+/// Of the deviations that the fullest lane is off: windows begin where they are needed.
+constexpr double kWorstLane = 0.47;
 constexpr double kSpreadCycles = 5;  ///< a vector of kept sums to its channels
 
 /// Cycles and bytes of one worker's share, added up over a task.
@@ -93,7 +95,8 @@ class Model {
 
  private:
   bool depthwise() const { return config_.family == CpuFamily::kDepthwise; }
-  bool lists() const { return schedule_.sparse.form == SparseForm::kLists; }
+  bool windows() const { return schedule_.sparse.form == SparseForm::kWindows; }
+  bool lists() const { return schedule_.sparse.form == SparseForm::kLists || windows(); }
   bool along_batch() const { return config_.axis == TileAxis::kAxisN; }
   double x_size() const { return schedule_.dot ? 2 : 4; }
   std::int64_t panels() const {
@@ -103,6 +106,7 @@ class Model {
   /// Share of the steps that a panel's list holds: those that some of its filters keeps.
   double density(double vectors) const {
     if (!lists()) return 1;
+    if (windows()) return window_density(vectors);
     if (sparsity_.kind == SparsityKind::kInput) return sparsity_.keep;
     const auto filters = static_cast<std::int64_t>(vectors) * isa_.lanes();
     const std::int64_t rows = sparsity_.rows;
@@ -110,6 +114,26 @@ class Model {
     const double blocks =
         static_cast<double>(filters - std::gcd(filters, rows)) / static_cast<double>(rows) + 1;
     return 1 - std::pow(1 - sparsity_.keep, blocks);
+  }
+
+  /// Steps for each channel: of the filters the one that keeps most in a window sets their number.
+  double window_density(double vectors) const {
+    const auto window = static_cast<double>(config_.window);
+    if (sparsity_.kind == SparsityKind::kNm && config_.window % sparsity_.m == 0)
+      return sparsity_.keep;
+    const double spread = std::sqrt(sparsity_.keep * (1 - sparsity_.keep) / window);
+    const double worst = std::sqrt(2 * std::log(vectors * isa_.lanes()));
+    return std::min(1.0, sparsity_.keep + kWorstLane * worst * spread);
+  }
+
+  /// A window of each pixel is loaded, permuted and multiplied; picks are spread over the lanes.
+  double window_step(double pixels, double vectors) const {
+    const double sums = pixels * vectors;
+    const bool across = isa_.lanes() == 8 && config_.window > 4;  // two halves of a register
+    const double chains = std::clamp(8 / sums, 1.0, static_cast<double>(config_.unroll));
+    const double arithmetic = sums * (across ? 2 : 1) + vectors;
+    return std::max({arithmetic, (pixels + 2 * vectors + 1) / 2, kFmaLatency / chains}) +
+           kStepCycles;
   }
 
   /// Sums to scratch, from there to y.
@@ -124,6 +148,7 @@ class Model {
   /// filters loaded.
   double step(double pixels, double vectors) const {
     if (config_.family == CpuFamily::kAmx) return amx_step(pixels, vectors);
+    if (windows()) return window_step(pixels, vectors);
     const double sums = pixels * vectors;
     const double arithmetic = sums * (isa_.has_fma() ? 1 : 2);
     // Sums, one row of filters and a broadcast must stay in registers; else filters are loaded for

@@ -15,9 +15,11 @@ constexpr double kFmaLatency = 4;
 constexpr double kLoadsPerVector = 1.35;  ///< half of the vectors straddle two lines
 constexpr double kEntryCycles = 1.2;      ///< offset, weight, loop
 constexpr double kListCycles = 14;        ///< beginning and ending a list
-constexpr double kL2VectorCycles = 2;     ///< a vector that is not in L1
-constexpr double kFinishCycles = 7;       ///< a vector of y: transposed, epilogue, stored
-constexpr double kStageCycles = 9;        ///< a vector of x: transposed, stored
+constexpr double kStraightCycles = 0.6,
+                 kStraightListCycles = 4;  ///< the same of code without lists
+constexpr double kL2VectorCycles = 2;      ///< a vector that is not in L1
+constexpr double kFinishCycles = 7;        ///< a vector of y: transposed, epilogue, stored
+constexpr double kStageCycles = 9;         ///< a vector of x: transposed, stored
 constexpr double kL3ByteCycles = 0.15;  ///< of planes that overflow L2, each time a tile reads them
 constexpr double kTaskCycles = 1500;
 
@@ -46,8 +48,10 @@ double predict_planar_us(const ConvSpec& spec, const CpuConfig& config, const Cp
   const double l1 = static_cast<double>(isa.l1_bytes);
   cycles_of_load += kL2VectorCycles * std::clamp((tile_bytes - 0.6 * l1) / l1, 0.0, 1.0);
   const double arithmetic = vectors * (isa.has_fma() ? 0.5 : 1);
-  const double step = std::max({arithmetic, vectors * cycles_of_load, kFmaLatency}) + kEntryCycles;
-  const double list = kListCycles + vectors * (blocks > 1 ? 2 : 1);
+  const double step = std::max({arithmetic, vectors * cycles_of_load, kFmaLatency}) +
+                      (config.unroll == 0 ? kStraightCycles : kEntryCycles);
+  const double list =
+      (config.unroll == 0 ? kStraightListCycles : kListCycles) + vectors * (blocks > 1 ? 2 : 1);
   const double outputs =
       images * static_cast<double>(schedule.rows_per_task * spec.q) * filters / lanes;
   const double inputs =

@@ -24,7 +24,7 @@ std::int64_t input_rows(const ConvSpec& spec, std::int64_t rows) {
 
 CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   CpuSchedule schedule;
-  schedule.dot = isa.has_bf16_dot() && spec.x_type == DataType::kBf16 &&
+  schedule.dot = config.window == 0 && isa.has_bf16_dot() && spec.x_type == DataType::kBf16 &&
                  spec.w_type == DataType::kBf16 && spec.x_layout == Layout::kNhwc &&
                  spec.c_per_group() % 2 == 0 && (config.kc == 0 || config.kc % 2 == 0);
   schedule.staged =
@@ -145,6 +145,18 @@ std::vector<PanelPiece> make_panel_pieces(const CpuSchedule& schedule, std::int6
   last.last_lanes = tail;
   pieces.push_back(last);
   return pieces;
+}
+
+std::vector<Panel> make_panels(const PackedWeights& packed) {
+  std::vector<Panel> result;
+  for (const PanelKind& kind : packed.kinds)
+    for (int i = 0; i < kind.count; ++i) {
+      const std::int64_t width = std::int64_t{kind.vectors} * packed.lanes;
+      const std::int64_t first = kind.first_filter + i * width;
+      result.push_back({first, std::min(first + width, packed.filters),
+                        width * packed.pair * size_of(packed.type)});
+    }
+  return result;
 }
 
 CpuSchedule make_cpu_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {

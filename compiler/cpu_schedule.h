@@ -23,13 +23,19 @@ struct PanelKind {
   std::int64_t first_filter = 0;    ///< filter (within the group) at which panel `first` begins
 };
 
+/// A panel by itself.
+struct Panel {
+  std::int64_t first = 0, end = 0;  ///< filters of the group
+  std::int64_t row_bytes = 0;       ///< packed weights of one step
+};
+
 /// How packed weights are laid out:
 ///   [group][panel][block of kc channels][packed r][packed s][channel / pair][filter in
 ///   panel][pair]
 /// Filters beyond the group's last and the missing channel of an odd pair are zero. `pair` is 1, or
 /// 2 for the dot-product types. Packed taps are the ranges live_r x live_s of the spec. Sparse
 /// kernels (cpu_sparse.h) have only the kept filters of a group (kChannels), or
-///   [group][panel][list entry][filter in panel][pair]  (kLists)
+///   [group][panel][list entry][filter in panel][pair]  (kLists, kWindows)
 ///   [list entry] as f32, then u32 [channel of y]       (kPlanar): not 0 if a kept weight is not
 /// finite.
 struct PackedWeights {
@@ -106,6 +112,9 @@ struct PanelPiece {
   int last_lanes = 0;  ///< filters in the last vector
 };
 std::vector<PanelPiece> make_panel_pieces(const CpuSchedule& schedule, std::int64_t filters);
+
+/// All panels of a group.
+std::vector<Panel> make_panels(const PackedWeights& packed);
 
 /// Length-`size` runs of equal tiles along an axis of `length` pixels: tiles are as equal as can be
 /// and none exceeds `largest`.

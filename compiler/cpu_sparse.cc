@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "compiler/cpu_schedule.h"
+#include "compiler/cpu_windows.h"
 #include "compiler/sparsity.h"
 #include "compiler/sparsity_units.h"
 #include "convoke/error.h"
@@ -26,23 +27,6 @@ std::int64_t channel_blocks(const ConvSpec& spec, const PackedWeights& packed) {
   return spec.c_per_group() / packed.kc;
 }
 
-struct Panel {
-  std::int64_t first = 0, end = 0;  ///< filters of the group
-  std::int64_t row_bytes = 0;       ///< packed weights of one step
-};
-
-std::vector<Panel> panels(const PackedWeights& packed) {
-  std::vector<Panel> result;
-  for (const PanelKind& kind : packed.kinds)
-    for (int i = 0; i < kind.count; ++i) {
-      const std::int64_t width = std::int64_t{kind.vectors} * packed.lanes;
-      const std::int64_t first = kind.first_filter + i * width;
-      result.push_back({first, std::min(first + width, packed.filters),
-                        width * packed.pair * size_of(packed.type)});
-    }
-  return result;
-}
-
 /// Steps of the channels of one unit: pairs that its edges may cut in two count.
 std::int64_t steps_of_unit(std::int64_t channels, int pair) {
   return pair == 1 ? channels : channels / pair + 1;
@@ -57,7 +41,7 @@ void size_lists(const ConvSpec& spec, CpuSchedule& schedule) {
   const std::int64_t taps = packed.r.size() * packed.s.size();
   const std::int64_t all_steps = taps * ceil_div(spec.c_per_group(), packed.pair);
   std::int64_t group_row_bytes = 0;
-  const std::vector<Panel> all = panels(packed);
+  const std::vector<Panel> all = make_panels(packed);
   for (const Panel& panel : all) group_row_bytes += panel.row_bytes;
   if (sparsity.kind == SparsityKind::kInput) {  // one list for all panels of a group
     const std::int64_t steps = std::min(
@@ -104,7 +88,7 @@ class Writer {
 
   void channels() {
     const std::int64_t kg = spec_.k_per_group(), room = schedule_.weights.filters;
-    const std::vector<Panel> all = panels(schedule_.weights);
+    const std::vector<Panel> all = make_panels(schedule_.weights);
     auto* prefix = at<std::int32_t>(tables_.prefix);
     auto* filters = at<std::int32_t>(tables_.filters);
     auto* starts = at<std::int32_t>(tables_.starts);
@@ -131,7 +115,7 @@ class Writer {
   void panel_lists() {
     const PackedWeights& packed = schedule_.weights;
     const bool shared = sparsity_.kind == SparsityKind::kInput;
-    const std::vector<Panel> all = panels(packed);
+    const std::vector<Panel> all = make_panels(packed);
     auto* bases = at<std::int64_t>(tables_.bases);
     auto* begins = at<std::int32_t>(tables_.begins);
     const std::int64_t per_panel =
@@ -238,6 +222,7 @@ SparseForm sparse_form(const ConvSpec& spec, const CpuConfig& config) {
   if (spec.sparsity.empty()) return SparseForm::kDense;
   if (config.masked) return SparseForm::kMasked;
   if (config.family == CpuFamily::kSparse) return SparseForm::kPlanar;
+  if (config.window != 0) return SparseForm::kWindows;
   return Sparsity::parse(spec.sparsity).kind == SparsityKind::kChannel ? SparseForm::kChannels
                                                                        : SparseForm::kLists;
 }
@@ -286,12 +271,22 @@ void add_sparse_tables(const ConvSpec& spec, const CpuConfig& config, CpuSchedul
     tables.bases = table(g * panels, 8);
     tables.begins = table(g * panels * (blocks * packed.r.size() * packed.s.size() + 1), 4);
   }
+  if (tables.form == SparseForm::kWindows) {
+    tables.window = config.window;
+    size_windows(spec, schedule);
+    const std::int64_t panels = panels_of(packed);
+    tables.bases = table(g * panels, 8);
+    tables.begins = table(g * panels * (packed.r.size() * packed.s.size() + 1), 4);
+    tables.picks = table(packed.bytes / 8, 1);
+  }
   if (tables.form == SparseForm::kPlanar) {
     tables.entries = most_kept_weights(spec);
     tables.begins = table(g * blocks * spec.k_per_group() + 1, 4);
   }
   tables.offsets = table(tables.entries, 4);
   tables.sources = table(tables.entries, 4);
+  if (tables.form == SparseForm::kWindows)
+    tables.active = table(packed.bytes / (4 * packed.lanes), 2);
   tables.bits = table(ceil_div(UnitGrid(spec).units(), 64), 8);
   tables.bytes = at;
 }
@@ -312,6 +307,8 @@ void write_sparse_tables(const ConvSpec& spec, const CpuSchedule& schedule,
       return writer.channels();
     case SparseForm::kLists:
       return writer.panel_lists();
+    case SparseForm::kWindows:
+      return write_windows(spec, schedule, pattern, tables);
     case SparseForm::kPlanar:
       return writer.planes();
   }

@@ -64,8 +64,9 @@ Value* CpuEmitter::pattern_tables(llvm::Module& module) {
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(sparse.bytes));
   write_sparse_tables(spec, schedule, *spec.pattern, bytes.data());
   // What follows is for packing.
-  bytes.resize(
-      static_cast<std::size_t>(sparse.form == SparseForm::kLists ? sparse.sources : sparse.bits));
+  const bool packs_sources =
+      sparse.form == SparseForm::kLists || sparse.form == SparseForm::kWindows;
+  bytes.resize(static_cast<std::size_t>(packs_sources ? sparse.sources : sparse.bits));
   llvm::Constant* data = llvm::ConstantDataArray::get(module.getContext(), bytes);
   auto* constant = new llvm::GlobalVariable(module, data->getType(), true,
                                             llvm::GlobalValue::PrivateLinkage, data, "pattern");

@@ -19,6 +19,7 @@ namespace convoke {
 /// Where a panel's weights begin and which channel of y is its first.
 struct PanelPlace {
   llvm::Value *weights, *k;
+  llvm::Value* picks = nullptr;  ///< kWindows
 };
 
 class CpuEmitter {

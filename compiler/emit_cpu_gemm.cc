@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "compiler/cpu_windows.h"
 #include "compiler/emit_cpu_common.h"
 #include "compiler/gemm_tiles.h"
 
@@ -24,6 +25,8 @@ constexpr std::int64_t kWholeMergedSteps = 64;
 /// hold sums: 500 spills and a fifth of the speed in a 7x7 stem. A fence of the compiler (no
 /// instruction) every few steps keeps them apart.
 constexpr std::int64_t kStepsPerFence = 4;
+/// Sums that hide the latency of a multiply-add: two begin each cycle, one takes four.
+constexpr std::int64_t kHiddenSums = 8;
 
 class Gemm {
  public:
@@ -55,6 +58,7 @@ class Gemm {
     std::int64_t size;  ///< pixels
     Value* x;           ///< input at (image, h 0, w 0, first channel of the block)
     Value* weights;     ///< of this panel and channel block
+    Value* picks;       ///< windows_: of this panel
     Value* block;       ///< channel block
     Value *image, *p, *q, *k;
     Value* list;  ///< lists_: number of the block's first list in the table
@@ -72,13 +76,18 @@ class Gemm {
       if (lists_) {
         const std::int64_t panels = packed.kinds.back().first + packed.kinds.back().count;
         Value* number = e.add(e.mul(task.group, panels), panel);
-        place.weights = e.offset(e.w, e.table_i64(schedule.sparse.bases, number));
+        Value* base = e.table_i64(schedule.sparse.bases, number);
+        place.weights = e.offset(e.w, base);
+        if (windows_) {  // an eighth of the weights' bytes
+          Value* picks = e.b.CreateAShr(base, 3, "", true);
+          place.picks = e.offset(e.tables, e.add(picks, schedule.sparse.picks));
+        }
         list = e.mul(number, blocks_ * taps() + 1);
       }
       Value* sums = spread_ ? first_sum(task, panel) : nullptr;
       e.loop(0, blocks_, 1, [&](Value* block) {
-        Tile tile{piece,   0,       x,       place.weights, block, nullptr,
-                  nullptr, nullptr, place.k, list,          sums};
+        Tile tile{piece,   0,       x,       place.weights, place.picks, block,
+                  nullptr, nullptr, nullptr, place.k,       list,        sums};
         if (lists_) {  // their entries hold the channel
           tile.list = e.add(list, e.mul(block, taps()));
         } else {
@@ -206,6 +215,13 @@ class Gemm {
       for (std::int64_t i = 0; i < count; ++i) {
         if (i % kStepsPerFence == 0) fence();
         Value* offset = e.table_i32(schedule.sparse.offsets + 4 * i, entry);
+        if (windows_) {
+          Value* picks =
+              e.offset(tile.picks, e.add(e.mul(entry, row_bytes / 8), i * row_bytes / 8));
+          window_step(tile, acc, i, valid, pixel_stride, e.offset(x, offset), picks,
+                      e.offset(weights, i * row_bytes));
+          continue;
+        }
         step(tile, acc, valid, pixel_stride, e.offset(x, offset), 0,
              e.offset(weights, i * row_bytes));
       }
@@ -355,6 +371,65 @@ class Gemm {
     }
   }
 
+  /// As step(), of a window: in each lane, the pixel's channel that its filter picks.
+  void window_step(const Tile& tile, const Accumulators& acc, std::int64_t number,
+                   std::uint64_t valid, std::int64_t pixel_stride, Value* x, Value* picks,
+                   Value* weights) {
+    const int vectors = tile.piece.vectors;
+    const std::int64_t sums = tile.size * vectors, chain = number % chains(tile) * sums;
+    const auto window = static_cast<int>(schedule.sparse.window);
+    std::vector<Value*> lanes, filters;
+    for (int v = 0; v < vectors; ++v) {
+      lanes.push_back(lane_picks(e.offset(picks, v * e.lanes / 2)));
+      filters.push_back(e.load_vector(e.offset(weights, std::int64_t{v} * e.lanes * 4),
+                                      DataType::kF32, e.lanes, e.lanes));
+    }
+    std::vector<int> repeated;
+    for (int i = 0; i < e.lanes; ++i) repeated.push_back(i % window);
+    for (std::int64_t i = 0; i < tile.size; ++i) {
+      if ((valid >> i & 1) == 0) continue;
+      Value* pixel = e.load_vector(e.offset(x, i * pixel_stride), DataType::kF32, window, window);
+      if (window < e.lanes) pixel = e.b.CreateShuffleVector(pixel, repeated);
+      for (int v = 0; v < vectors; ++v) {
+        llvm::AllocaInst* sum = acc[static_cast<std::size_t>(chain + i * vectors + v)];
+        Value* picked =
+            e.b.CreateIntrinsic(permutation(), {}, {pixel, lanes[static_cast<std::size_t>(v)]});
+        e.set(sum, e.fma(picked, filters[static_cast<std::size_t>(v)], e.get(sum)));
+      }
+    }
+  }
+
+  /// The instruction looks at the low bits of each lane alone, as many as it needs.
+  llvm::Intrinsic::ID permutation() const {
+    if (e.lanes == 16) return llvm::Intrinsic::x86_avx512_permvar_sf_512;
+    return schedule.sparse.window == 4 ? llvm::Intrinsic::x86_avx_vpermilvar_ps_256
+                                       : llvm::Intrinsic::x86_avx2_permps;
+  }
+
+  Value* lane_picks(Value* picks) {
+    const int words = e.lanes / 8;
+    auto* row = llvm::FixedVectorType::get(e.b.getInt32Ty(), static_cast<unsigned>(e.lanes));
+    Value* word = e.b.CreateAlignedLoad(e.b.getIntNTy(32 * words), picks, llvm::Align(4));
+    Value* all = e.b.CreateBitCast(e.b.CreateVectorSplat(8, word), row);
+    std::vector<std::uint32_t> shifts;
+    for (int i = 0; i < e.lanes; ++i) shifts.push_back(kPickBits * (i / words));
+    return e.b.CreateLShr(all, llvm::ConstantDataVector::get(e.b.getContext(), shifts));
+  }
+
+  /// Sums that take turns where a tile has too few to hide a multiply-add's latency.
+  std::int64_t chains(const Tile& tile) const {
+    if (!windows_) return 1;
+    return std::clamp<std::int64_t>(kHiddenSums / (tile.size * tile.piece.vectors), 1,
+                                    e.config.unroll);
+  }
+
+  /// Adds the chains to the first.
+  void join_chains(const Tile& tile, const Accumulators& acc) {
+    const auto sums = static_cast<std::size_t>(tile.size * tile.piece.vectors);
+    for (std::size_t i = sums; i < acc.size(); ++i)
+      e.set(acc[i % sums], e.b.CreateFAdd(e.get(acc[i % sums]), e.get(acc[i])));
+  }
+
   int filters_in(const Tile& tile, int vector) const {
     return vector == tile.piece.vectors - 1 ? tile.piece.last_lanes : e.lanes;
   }
@@ -366,7 +441,7 @@ class Gemm {
 
   Accumulators start(const Tile& tile) {
     Accumulators acc;
-    for (std::int64_t i = 0; i < tile.size * tile.piece.vectors; ++i)
+    for (std::int64_t i = 0; i < tile.size * tile.piece.vectors * chains(tile); ++i)
       acc.push_back(e.variable(e.vec()));
     auto zeros = [&] {
       for (llvm::AllocaInst* sum : acc) e.set(sum, e.zero());
@@ -394,6 +469,7 @@ class Gemm {
   }
 
   void finish(const Tile& tile, const Accumulators& acc, std::int64_t pixel_stride) {
+    join_chains(tile, acc);
     if (spread_) {
       each_spread_sum(tile, acc, [&](llvm::AllocaInst* sum, Value* at) {
         e.store_vector(e.get(sum), at, DataType::kF32, e.lanes);
@@ -534,7 +610,8 @@ class Gemm {
   const ConvSpec& spec;
   const CpuSchedule& schedule;
   const PackedWeights& packed;
-  const bool lists_ = schedule.sparse.form == SparseForm::kLists;
+  const bool windows_ = schedule.sparse.form == SparseForm::kWindows;
+  const bool lists_ = schedule.sparse.form == SparseForm::kLists || windows_;
   const bool spread_ = schedule.sparse.form == SparseForm::kChannels;
   std::int64_t x_size_, w_size_, pixel_bytes_, row_bytes_, image_bytes_ = 0, blocks_;
 };

@@ -3,12 +3,14 @@
 // of images in each column), so that what a tap reads for a vector are neighbouring floats. For a
 // tile of pixels and each filter the list of kept weights is walked: a broadcast and a multiply-add
 // a vector. Sums wait in scratch until all channel blocks are done, and go through the epilogue as
-// vectors along y.
+// vectors along y. A flat schedule takes the rows of a task as one axis of pixels, those of the
+// planes beside the outputs included: 10 columns are then 9 vectors for 5 rows, not 10.
 //
 // A zero beside the image times a weight is zero only if the weight is finite. Packing marks
 // filters that hold another; those are summed pixel by pixel, without what lies outside.
 #include "compiler/emit_cpu_common.h"
 #include "compiler/emit_cpu_epilogue.h"
+#include "compiler/gemm_tiles.h"
 
 namespace convoke {
 namespace {
@@ -26,6 +28,11 @@ class Planar {
       : e(emitter), spec(e.spec), schedule(e.schedule), shape(schedule.planar) {
     blocks_ = spec.c_per_group() / schedule.weights.kc;
     tile_pixels_ = shape.tile_rows * shape.tile_vectors * e.lanes;
+    sums_pixels_ = schedule.flat ? shape.column_tiles * tile_pixels_ : tile_pixels_;
+    if (e.config.unroll == 0) {
+      tables_.resize(static_cast<std::size_t>(schedule.sparse.bytes));
+      write_sparse_tables(spec, schedule, *spec.pattern, tables_.data());
+    }
     for (std::int64_t i = 0; i < shape.tile_rows * shape.tile_vectors; ++i)
       acc_.push_back(e.variable(e.vec()));
     sum_ = e.variable(along_batch_ ? e.vec() : e.f32());
@@ -37,6 +44,7 @@ class Planar {
       e.loop(task.image_begin, task.image_end, images, [&](Value* image) {
         stage(task, image);
         const std::int64_t columns = shape.tile_vectors * (along_batch_ ? 1 : e.lanes);
+        if (schedule.flat) return flat(task, image);
         e.loop(task.row_begin, task.row_end, shape.tile_rows, [&](Value* p) {
           e.loop(0, shape.column_tiles * columns, columns, [&](Value* q) {
             const Tile tile{task, image, p, q};
@@ -51,8 +59,23 @@ class Planar {
  private:
   struct Tile {
     const Task& task;
-    Value *image, *p, *q;  ///< of its first pixel
+    Value *image, *p, *q;  ///< of its first pixel; flat: q counts all pixels of the task
   };
+
+  /// Tiles along all rows of a task; sums of columns that no output has are left where they are.
+  void flat(const Task& task, Value* image) {
+    const std::int64_t columns = shape.tile_vectors * e.lanes;
+    e.loop(0, shape.column_tiles * columns, columns, [&](Value* q) {
+      sums(Tile{task, image, task.row_begin, q});
+    });
+    e.loop(task.row_begin, task.row_end, 1, [&](Value* p) {
+      Value* row = e.mul(e.sub(p, task.row_begin), shape.pitch);
+      for (std::int64_t q = 0; q < spec.q; q += e.lanes) {
+        const int count = static_cast<int>(std::min<std::int64_t>(e.lanes, spec.q - q));
+        finish_pixels(Tile{task, image, p, e.i64(q)}, p, e.i64(q), e.add(row, q), count);
+      }
+    });
+  }
 
   // ---- Staging ----
 
@@ -70,6 +93,7 @@ class Planar {
         images_.push_back(e.min(e.add(image, i), e.add(e.n, -1)));
     }
     Value* top = first_row(task);
+    if (gapless_) return stage_columns(task, image, top, 0, e.scratch, 0, shape.rows * shape.row);
     Value* last = e.add(e.mul(e.sub(e.add(task.row_end, -1), task.row_begin), spec.stride_h),
                         (spec.live_r().size() - 1) * spec.dilation_h + 1);
     // Rows beyond the last that a real output reads may hold anything.
@@ -113,8 +137,13 @@ class Planar {
     zero_columns(to, 0, begin);
     zero_columns(to, end, shape.pitch);
     if (begin == end) return;
+    stage_columns(task, image, h, first + begin * spec.stride_w, to, begin, end);
+  }
+
+  /// Columns [begin, end) of a phase, of which the first is input column `column`.
+  void stage_columns(const Task& task, Value* image, Value* h, std::int64_t column, Value* to,
+                     std::int64_t begin, std::int64_t end) {
     Value* channel = e.mul(task.group, spec.c_per_group());
-    const std::int64_t column = first + begin * spec.stride_w;
     if (spec.x_layout == Layout::kNhwc) {
       Value* pixel = e.add(e.mul(e.add(e.mul(image, spec.h), h), spec.w), column);
       Value* from = e.add(e.mul(pixel, spec.c), channel);
@@ -230,7 +259,9 @@ class Planar {
   /// Sums of a filter of the task, f32 [row][column] of the tile.
   Value* sums_of(const Tile& tile, Value* filter) {
     Value* index = e.sub(filter, tile.task.panel_begin);
-    return e.offset(e.scratch, e.add(e.mul(index, tile_pixels_ * 4), shape.sums));
+    Value* place = e.mul(index, sums_pixels_ * 4);
+    if (schedule.flat) place = e.add(place, e.mul(tile.q, 4));
+    return e.offset(e.scratch, e.add(place, shape.sums));
   }
 
   void sums(const Tile& tile) {
@@ -238,7 +269,8 @@ class Planar {
     Value* row = e.mul(e.sub(tile.p, tile.task.row_begin), spec.stride_h * shape.row);
     Value* column = along_batch_ ? e.mul(tile.q, shape.step) : tile.q;
     Value* x = e.offset(e.scratch, e.mul(e.add(row, column), 4));
-    Value* flags = e.offset(e.w, schedule.sparse.entries * 4);
+    if (!tables_.empty()) straight(tile, x);
+    if (!tables_.empty() && !padded_) return;
     e.loop(0, blocks_, 1, [&](Value* block) {
       Value* lists = e.mul(e.add(e.mul(tile.task.group, blocks_), block), spec.k_per_group());
       e.loop(tile.task.panel_begin, tile.task.panel_end, 1, [&](Value* filter) {
@@ -246,13 +278,65 @@ class Planar {
         Value* begin = e.table_i32(schedule.sparse.begins, list);
         Value* end = e.table_i32(schedule.sparse.begins + 4, list);
         Value* to = sums_of(tile, filter);
-        Value* k = e.add(e.mul(tile.task.group, spec.k_per_group()), filter);
-        Value* flag =
-            e.b.CreateAlignedLoad(e.b.getInt32Ty(), e.offset(flags, e.mul(k, 4)), llvm::Align(4));
+        auto by_pixel = [&] { walk_pixels(tile, x, begin, end, block, to); };
+        if (!padded_) return walk(x, begin, end, block, to);
+        if (!tables_.empty()) return e.if_then(all_finite(tile, filter, false), by_pixel);
         e.if_else(
-            e.b.CreateICmpEQ(flag, e.b.getInt32(0)), [&] { walk(x, begin, end, block, to); },
-            [&] { walk_pixels(tile, x, begin, end, block, to); });
+            all_finite(tile, filter, true), [&] { walk(x, begin, end, block, to); }, by_pixel);
       });
+    });
+  }
+
+  /// Whether all kept weights of a filter are finite (or, if not `finite`, whether one is not).
+  Value* all_finite(const Tile& tile, Value* filter, bool finite) {
+    Value* flags = e.offset(e.w, schedule.sparse.entries * 4);
+    Value* k = e.add(e.mul(tile.task.group, spec.k_per_group()), filter);
+    Value* flag =
+        e.b.CreateAlignedLoad(e.b.getInt32Ty(), e.offset(flags, e.mul(k, 4)), llvm::Align(4));
+    return e.b.CreateICmp(finite ? llvm::CmpInst::ICMP_EQ : llvm::CmpInst::ICMP_NE, flag,
+                          e.b.getInt32(0));
+  }
+
+  /// unroll=0: the lists written out. No list has an end to look for, a branch to guess or an
+  /// offset to load: a tenth of the time where filters keep a few weights each.
+  void straight(const Tile& tile, Value* x) {
+    const auto* begins =
+        reinterpret_cast<const std::int32_t*>(tables_.data() + schedule.sparse.begins);
+    const auto* offsets =
+        reinterpret_cast<const std::int32_t*>(tables_.data() + schedule.sparse.offsets);
+    for (std::int64_t k = 0; k < spec.k; ++k) {
+      Value* to = sums_of(tile, e.i64(k));
+      each_vector([&](llvm::AllocaInst* sum, std::int64_t, std::int64_t) { e.set(sum, e.zero()); });
+      for (std::int32_t entry = begins[k]; entry < begins[k + 1]; ++entry) {
+        // Of the compiler, no instruction: else pixels that several weights read would be kept, on
+        // the stack, and every order of all loads be weighed.
+        e.b.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent,
+                        llvm::SyncScope::SingleThread);
+        step(e.offset(x, offsets[entry]), e.offset(e.w, std::int64_t{entry} * 4));
+      }
+      each_vector([&](llvm::AllocaInst* sum, std::int64_t place, std::int64_t) {
+        e.store_vector(e.get(sum), e.offset(to, place), DataType::kF32, e.lanes);
+      });
+    }
+  }
+
+  /// body(sum, bytes to its place among the sums, bytes to its pixels) for the vectors of a tile.
+  template <typename Body>
+  void each_vector(const Body& body) {
+    for (std::int64_t i = 0; i < shape.tile_rows; ++i)
+      for (std::int64_t v = 0; v < shape.tile_vectors; ++v) {
+        const std::int64_t number = i * shape.tile_vectors + v;
+        body(acc_[static_cast<std::size_t>(number)], number * e.lanes * 4,
+             (i * spec.stride_h * shape.row + v * shape.step) * 4);
+      }
+  }
+
+  /// One kept weight times the pixels of the tile, `from` those of its first.
+  void step(Value* from, Value* weight_at) {
+    Value* weight = e.splat(e.load_scalar(weight_at, DataType::kF32));
+    each_vector([&](llvm::AllocaInst* sum, std::int64_t, std::int64_t at) {
+      Value* pixels = e.load_vector(e.offset(from, at), DataType::kF32, e.lanes, e.lanes);
+      e.set(sum, e.fma(weight, pixels, e.get(sum)));
     });
   }
 
@@ -266,35 +350,24 @@ class Planar {
   }
 
   void walk(Value* x, Value* begin, Value* end, Value* block, Value* to) {
-    auto each = [&](auto&& body) {
-      for (std::int64_t i = 0; i < shape.tile_rows; ++i)
-        for (std::int64_t v = 0; v < shape.tile_vectors; ++v) {
-          const std::int64_t number = i * shape.tile_vectors + v;
-          body(acc_[static_cast<std::size_t>(number)], e.offset(to, number * e.lanes * 4),
-               (i * spec.stride_h * shape.row + v * shape.step) * 4);
-        }
-    };
-    each([&](llvm::AllocaInst* sum, Value* at, std::int64_t) { start(sum, block, at); });
-    auto step = [&](Value* entry, std::int64_t i) {
-      Value* from = e.offset(x, e.table_i32(schedule.sparse.offsets + 4 * i, entry));
-      Value* weight =
-          e.splat(e.load_scalar(e.offset(e.w, e.add(e.mul(entry, 4), 4 * i)), DataType::kF32));
-      each([&](llvm::AllocaInst* sum, Value*, std::int64_t at) {
-        Value* pixels = e.load_vector(e.offset(from, at), DataType::kF32, e.lanes, e.lanes);
-        e.set(sum, e.fma(weight, pixels, e.get(sum)));
-      });
+    each_vector([&](llvm::AllocaInst* sum, std::int64_t place, std::int64_t) {
+      start(sum, block, e.offset(to, place));
+    });
+    auto listed = [&](Value* entry, std::int64_t i) {
+      step(e.offset(x, e.table_i32(schedule.sparse.offsets + 4 * i, entry)),
+           e.offset(e.w, e.add(e.mul(entry, 4), 4 * i)));
     };
     const std::int64_t unroll = e.config.unroll;
     Value* whole = begin;
     if (unroll > 1) {
       whole = e.sub(end, e.rem(e.sub(end, begin), unroll));
       e.loop(begin, whole, unroll, [&](Value* entry) {
-        for (std::int64_t i = 0; i < unroll; ++i) step(entry, i);
+        for (std::int64_t i = 0; i < unroll; ++i) listed(entry, i);
       });
     }
-    e.loop(whole, end, 1, [&](Value* entry) { step(entry, 0); });
-    each([&](llvm::AllocaInst* sum, Value* at, std::int64_t) {
-      e.store_vector(e.get(sum), at, DataType::kF32, e.lanes);
+    e.loop(whole, end, 1, [&](Value* entry) { listed(entry, 0); });
+    each_vector([&](llvm::AllocaInst* sum, std::int64_t place, std::int64_t) {
+      e.store_vector(e.get(sum), e.offset(to, place), DataType::kF32, e.lanes);
     });
   }
 
@@ -310,8 +383,10 @@ class Planar {
       e.loop(0, columns, 1, [&](Value* j) {
         Value* place = e.offset(to, e.mul(e.add(e.mul(i, columns), j), width * 4));
         start(sum_, block, place);
-        Value* h0 = e.add(e.mul(e.add(tile.p, i), spec.stride_h), -spec.pad_h);
-        Value* w0 = e.add(e.mul(e.add(tile.q, j), spec.stride_w), -spec.pad_w);
+        Value *p = e.add(tile.p, i), *q = e.add(tile.q, j);
+        if (schedule.flat) p = e.add(tile.p, e.div(q, shape.pitch)), q = e.rem(q, shape.pitch);
+        Value* h0 = e.add(e.mul(p, spec.stride_h), -spec.pad_h);
+        Value* w0 = e.add(e.mul(q, spec.stride_w), -spec.pad_w);
         Value* column = e.mul(j, along_batch_ ? shape.step : 1);
         Value* pixel = e.offset(x, e.mul(e.add(e.mul(i, spec.stride_h * shape.row), column), 4));
         e.loop(begin, end, 1, [&](Value* entry) {
@@ -360,7 +435,7 @@ class Planar {
     Value* sums = e.offset(e.scratch, e.add(e.mul(at, 4), shape.sums));
     auto row_of = [&](Value* filter) {
       Value* index = e.sub(filter, tile.task.panel_begin);
-      return e.offset(sums, e.mul(index, tile_pixels_ * 4));
+      return e.offset(sums, e.mul(index, sums_pixels_ * 4));
     };
     if (spec.y_layout == Layout::kNchw) {
       e.loop(tile.task.panel_begin, tile.task.panel_end, 1, [&](Value* filter) {
@@ -374,7 +449,7 @@ class Planar {
       std::vector<Value*> rows;
       Value* from = row_of(filter);
       for (int i = 0; i < e.lanes; ++i)
-        rows.push_back(i < channels ? e.load_vector(e.offset(from, i * tile_pixels_ * 4),
+        rows.push_back(i < channels ? e.load_vector(e.offset(from, i * sums_pixels_ * 4),
                                                     DataType::kF32, e.lanes, e.lanes)
                                     : e.zero());
       rows = e.transpose(rows);
@@ -458,7 +533,15 @@ class Planar {
   const PlanarShape& shape;
   const bool along_batch_ = e.config.axis == TileAxis::kAxisN;
   std::vector<Value*> images_;  // of a vector
+  /// Whether zeros beside the image are multiplied: then they must meet no infinity.
+  const bool padded_ =
+      interior_rows(spec) != Range{0, spec.p} || interior_columns(spec) != Range{0, spec.q};
+  /// Whether the rows of a task follow each other in the planes as in the input.
+  const bool gapless_ = schedule.flat && !padded_ && shape.pitch == spec.w &&
+                        schedule.row_blocks == 1 && spec.live_s().size() == spec.s;
+  std::vector<std::uint8_t> tables_;  ///< unroll=0: of the pattern
   std::int64_t blocks_ = 1, tile_pixels_ = 0;
+  std::int64_t sums_pixels_ = 0;        // of a filter
   std::vector<llvm::AllocaInst*> acc_;  // [row * tile_vectors + vector]
   llvm::AllocaInst* sum_ = nullptr;
 };

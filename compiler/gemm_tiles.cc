@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "compiler/cpu_windows.h"
 #include "compiler/sparsity.h"
 
 namespace convoke {
@@ -64,7 +65,8 @@ Range interior(std::int64_t length, Range live, std::int64_t stride, std::int64_
 
 /// Multiply-adds that the emitter writes: see emit_cpu_gemm's row_tile, batch_tile and steps.
 std::int64_t code_fmas(const ConvSpec& spec, const CpuConfig& config, const CpuSchedule& schedule) {
-  const bool lists = schedule.sparse.form == SparseForm::kLists;
+  const SparseForm form = schedule.sparse.form;
+  const bool lists = form == SparseForm::kLists || form == SparseForm::kWindows;
   const std::int64_t steps =
       lists ? config.unroll + (config.unroll > 1 ? 1 : 0)
             : std::min<std::int64_t>(schedule.weights.kc, std::max(config.unroll, 8));
@@ -135,6 +137,25 @@ std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, i
   return runs;
 }
 
+namespace {
+
+std::string why_no_windows(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
+  if (isa.lanes() < 8)
+    return fmt::format("{} has no permutation for window: avx2 has", to_string(isa.level));
+  if (config.window != 4 && config.window != isa.lanes())
+    return fmt::format("window is 4 or {}, the lanes ({})", isa.lanes(), config.window);
+  if (config.kc != 0) return fmt::format("window takes all channels at once, not kc={}", config.kc);
+  CpuConfig whole = config;
+  whole.window = 0, whole.masked = true;
+  const std::int64_t run = window_runs(spec, make_cpu_schedule(spec, whole, isa)).length;
+  if (run < config.window)
+    return fmt::format("window={} does not fit into the {} inputs that follow each other",
+                       config.window, run);
+  return "";
+}
+
+}  // namespace
+
 std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   const int most = most_accumulators(isa);
   if (config.mr < 1 || config.mr > 32 || config.nv < 1) {
@@ -180,8 +201,11 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   if (static_cast<double>(spec.r) * static_cast<double>(spec.dilation_h) *
               static_cast<double>(spec.w) * static_cast<double>(spec.c) >
           kMaxDisplacement / 4.0 &&
-      sparse_form(spec, config) == SparseForm::kLists) {
+      (sparse_form(spec, config) == SparseForm::kLists || config.window != 0)) {
     return "the rows of a filter are too far apart for the lists of gemm";
+  }
+  if (config.window != 0) {
+    if (std::string why = why_no_windows(spec, config, isa); !why.empty()) return why;
   }
   const CpuSchedule schedule = make_cpu_schedule(spec, config, isa);
   if (schedule.sparse.entries > kMaxDisplacement) {
@@ -215,6 +239,38 @@ std::string why_illegal_direct(const ConvSpec&, const CpuConfig& config, const C
   return "";
 }
 
+namespace {
+
+void enumerate_windows(const ConvSpec& spec, const CpuIsa& isa, int threads, const AddConfig& add) {
+  const SparsityKind kind = Sparsity::parse(spec.sparsity).kind;
+  if (kind != SparsityKind::kUnstructured && kind != SparsityKind::kNm) return;
+  const std::int64_t vectors = (spec.k_per_group() + isa.lanes() - 1) / isa.lanes();
+  CpuConfig config;
+  config.family = CpuFamily::kGemm;
+  config.unroll = 4;
+  for (const RegisterTile& tile :
+       {RegisterTile{1, 1}, {2, 1}, {4, 1}, {6, 1}, {10, 1}, {5, 2}, {4, 2}})
+    for (const int window : {4, isa.lanes()})
+      for (const bool whole : {true, false}) {
+        if (tile.nv > vectors) continue;
+        config.mr = tile.mr;
+        config.nv = tile.nv;
+        config.window = window;
+        config.axis = TileAxis::kAxisQ;
+        const std::int64_t share = (spec.p + threads - 1) / threads;
+        config.rows = whole ? 0 : static_cast<int>(std::min<std::int64_t>(share, kMaxConfigField));
+        config.kb = whole ? 0
+                          : static_cast<int>(std::min<std::int64_t>(
+                                (vectors + threads - 1) / threads, kMaxConfigField));
+        add(config);
+        config.axis = TileAxis::kAxisN;
+        config.rows = tile.mr * (whole ? 4 : 1);
+        if (spec.open_batch() || spec.n >= tile.mr) add(config);
+      }
+}
+
+}  // namespace
+
 void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const AddConfig& add) {
   if (Sparsity::parse(spec.sparsity).kind == SparsityKind::kChannel) {
     // Half as many filters want other panels than all of them do.
@@ -236,6 +292,7 @@ void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const 
     if (kc * taps >= 96 && kc * taps <= 1152 && kc < spec.c_per_group() && kc % 4 == 0)
       kcs.push_back(static_cast<int>(kc));
   }
+  enumerate_windows(spec, isa, threads, add);
   for (const RegisterTile& tile : register_tiles(isa)) {
     if (tile.nv > vectors) continue;
     for (const int kc : kcs) {

@@ -37,6 +37,7 @@ constexpr IntField kIntFields[] = {
     {"rows", &CpuConfig::rows, kMaxConfigField},
     {"kb", &CpuConfig::kb, kMaxConfigField},
     {"unroll", &CpuConfig::unroll, 16},
+    {"window", &CpuConfig::window, 16},
 };
 
 CpuFamily parse_family(std::string_view word) {
@@ -62,7 +63,8 @@ void parse_field(std::string_view word, std::string_view name, std::string_view 
     config.*field.member = parse_config_integer(word, name, value, field.limit);
     return;
   }
-  bad_config_word(word, "unknown field (known: axis, mr, nv, kc, rows, kb, unroll, masked)");
+  bad_config_word(word,
+                  "unknown field (known: axis, mr, nv, kc, rows, kb, unroll, window, masked)");
 }
 
 /// Why a field that the family does not read is set, or empty: equal code has one configuration.
@@ -76,6 +78,7 @@ std::string why_unused(const CpuConfig& config) {
   };
   if (!gemm && !sparse && config.kc != 0) return says("kc", config.kc);
   if (!gemm && !sparse && config.unroll != 0) return says("unroll", config.unroll);
+  if (!gemm && config.window != 0) return says("window", config.window);
   if (sparse && config.nv != 0) return says("nv", config.nv);
   if (!gemm && !amx && !sparse && config.kb != 0) return says("kb", config.kb);
   if (direct && config.mr != 0) return says("mr", config.mr);
@@ -88,20 +91,25 @@ std::string why_unused(const CpuConfig& config) {
 std::string why_not_sparse(const ConvSpec& spec, const CpuConfig& config) {
   if (spec.sparsity.empty()) {
     if (config.masked) return kMaskedNeedsSparsity;
+    if (config.window != 0) return "window picks kept weights: the problem is dense";
     return config.family == CpuFamily::kSparse ? "sparse runs no dense weights" : "";
   }
   const SparsityKind kind = Sparsity::parse(spec.sparsity).kind;
   if (config.family == CpuFamily::kSparse)
     return config.masked ? "sparse has no masked form: its lists hold kept weights alone" : "";
-  if (config.masked) return "";
+  if (config.masked)
+    return config.window == 0 ? "" : "masked=1 computes all weights, without window";
   if (config.family != CpuFamily::kGemm)
     return fmt::format("{} runs sparse specs with masked=1 alone", to_string(config.family));
-  if (kind == SparsityKind::kUnstructured || kind == SparsityKind::kNm) {
+  const bool single = kind == SparsityKind::kUnstructured || kind == SparsityKind::kNm;
+  if (single && config.window == 0) {
     return fmt::format(
-        "gemm runs {} with masked=1 alone: a step is skipped for whole panels of "
+        "gemm runs {} with window or masked=1 alone: else a step is skipped for whole panels of "
         "filters",
         spec.sparsity);
   }
+  if (!single && config.window != 0)
+    return fmt::format("window is for unstructured and nm, not for {}", spec.sparsity);
   return "";
 }
 

@@ -39,6 +39,7 @@ struct CpuConfig {
       0;       ///< output rows (kAxisQ) or images (kAxisN) of a task; 0 is all of an image (kAxisQ)
   int kb = 0;  ///< panels of filters of a task (sparse: filters); 0 is all of a group
   int unroll = 0;       ///< unrolling of the innermost channel loop
+  int window = 0;       ///< gemm on single kept weights: channels of which each lane picks one
   bool masked = false;  ///< sparse specs: the dense kernel on weights whose pruned ones are zero
   bool operator==(const CpuConfig&) const = default;
 };

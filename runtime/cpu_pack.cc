@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/cpu_windows.h"
 #include "convoke/error.h"
 #include "runtime/half.h"
 
@@ -63,7 +64,8 @@ WeightPacker::WeightPacker(const ConvSpec& spec, const PackedWeights& packed,
   blocks_ = channels / packed_.kc;
   panels_ = packed_.kinds.back().first + packed_.kinds.back().count;
   units_ = packed_.groups * panels_ * blocks_;
-  if (sparse_.form == SparseForm::kLists) units_ = packed_.groups * panels_;
+  if (sparse_.form == SparseForm::kLists || sparse_.form == SparseForm::kWindows)
+    units_ = packed_.groups * panels_;
   if (sparse_.form == SparseForm::kPlanar) units_ = spec.k;
   if (spec.x_layout == Layout::kNhwc) {
     stride_c_ = 1;
@@ -161,6 +163,34 @@ void WeightPacker::pack_list(const typename Load::Element* w, std::byte* packed,
 }
 
 template <class Load>
+void WeightPacker::pack_windows(const typename Load::Element* w, std::byte* packed,
+                                std::int64_t unit, const std::byte* tables) const {
+  const std::int64_t group = unit / panels_, panel = unit % panels_, lanes = packed_.lanes;
+  const PanelKind& kind = kind_of(panel);
+  const std::int64_t width = std::int64_t{kind.vectors} * lanes, words = lanes / 8;
+  const std::int64_t first = kind.first_filter + (panel - kind.first) * width;
+  const std::int64_t lists = packed_.r.size() * packed_.s.size();
+  const std::int32_t* begins = table<std::int32_t>(tables, sparse_.begins) + unit * (lists + 1);
+  const std::int32_t* sources = table<std::int32_t>(tables, sparse_.sources);
+  const std::uint32_t* picks = table<std::uint32_t>(tables, sparse_.picks);
+  const std::uint16_t* active = table<std::uint16_t>(tables, sparse_.active);
+  const std::int64_t base = table<std::int64_t>(tables, sparse_.bases)[unit];
+  auto* out = reinterpret_cast<float*>(packed);
+  for (std::int64_t entry = begins[0]; entry < begins[lists]; ++entry)
+    for (std::int64_t f = 0; f < width; ++f) {
+      const std::int64_t at = base / 4 + entry * width + f, vector = at / lanes, lane = f % lanes;
+      out[at] = 0;
+      if ((active[vector] >> lane & 1) == 0) continue;
+      const std::uint32_t word = picks[vector * words + lane % words];
+      const std::int64_t pick = word >> kPickBits * (lane / words) & ((1 << kPickBits) - 1);
+      const std::int64_t tap = (sources[entry] + pick) / channels_;
+      const std::int64_t c = (sources[entry] + pick) % channels_;
+      const std::int64_t k = group * filters_ + first + f;
+      out[at] = Load::get(w[place(k, tap / filter_columns_, tap % filter_columns_, c)]);
+    }
+}
+
+template <class Load>
 void WeightPacker::pack_filter(const typename Load::Element* w, std::byte* packed, std::int64_t k,
                                const std::byte* tables) const {
   const std::int32_t* begins = table<std::int32_t>(tables, sparse_.begins);
@@ -190,6 +220,10 @@ void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin, std:
   for (std::int64_t unit = begin; unit < end; ++unit) {
     if (sparse_.form == SparseForm::kLists) {
       pack_list<Load, Store>(plain, bytes, unit, tables);
+      continue;
+    }
+    if (sparse_.form == SparseForm::kWindows) {
+      pack_windows<Load>(plain, bytes, unit, tables);
       continue;
     }
     if (sparse_.form == SparseForm::kPlanar) {

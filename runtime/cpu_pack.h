@@ -38,6 +38,9 @@ class WeightPacker {
   void pack_list(const typename Load::Element* w, std::byte* packed, std::int64_t unit,
                  const std::byte* tables) const;
   template <class Load>
+  void pack_windows(const typename Load::Element* w, std::byte* packed, std::int64_t unit,
+                    const std::byte* tables) const;
+  template <class Load>
   void pack_filter(const typename Load::Element* w, std::byte* packed, std::int64_t k,
                    const std::byte* tables) const;
   const PanelKind& kind_of(std::int64_t panel) const;

@@ -45,7 +45,8 @@ void every_field_is_known(const Inputs& in) {
   [[maybe_unused]] const auto& [pass, n, c, h, w, k, r, s, p, q, groups, stride_h, stride_w,
                                 dilation_h, dilation_w, pad_h, pad_w, x_type, w_type, y_type,
                                 x_layout, y_layout, epilogue, sparsity, pattern, quant] = in.spec;
-  [[maybe_unused]] const auto& [family, axis, mr, nv, kc, rows, kb, unroll, masked] = in.config.cpu;
+  [[maybe_unused]] const auto& [family, axis, mr, nv, kc, rows, kb, unroll, window, masked] =
+      in.config.cpu;
   [[maybe_unused]] const auto& [level, l1_bytes, l2_bytes, l3_bytes] = in.isa;
 }
 

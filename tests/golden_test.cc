@@ -9,7 +9,9 @@
 
 #include "compiler/cpu_isa.h"
 #include "compiler/kernel_config.h"
+#include "compiler/sparsity.h"
 #include "compiler/spec_text.h"
+#include "convoke/sparsity_pattern.h"
 #include "runtime/cpu_library.h"
 #include "tests/golden_file.h"
 
@@ -42,6 +44,18 @@ const Golden kGoldens[] = {
     {"direct_f16", "mb1ic3ih3oc5kh2sh2 dtype=f16", "direct,nv=1,rows=1", IsaLevel::kAvx2,
      "vcvtph2ps"},
     {"depthwise", "g8mb1ic8ih3oc8kh3ph1", "depthwise,mr=3,nv=1,rows=1", IsaLevel::kAvx2, "vfmadd"},
+    {"sparse_windows_bound", "mb1ic8ih2oc8kh1 sparsity=unstructured:0.2:bound",
+     "gemm,axis=q,mr=1,nv=1,unroll=2,window=8", IsaLevel::kAvx2, "vpermd"},
+    {"sparse_nm", "mb1ic8ih2oc8kh1 sparsity=nm:2:4", "gemm,axis=q,mr=2,nv=1,unroll=1,window=4",
+     IsaLevel::kAvx2, "vpermilps"},
+    {"sparse_lists", "mb1ic8ih3oc8kh3ph1 sparsity=block:0.5@4x4", "gemm,axis=q,mr=3,nv=1,unroll=1",
+     IsaLevel::kAvx2, "vfmadd"},
+    {"sparse_channels_bound", "mb1ic2ih2oc8kh1 sparsity=channel:0.5:bound",
+     "gemm,axis=q,mr=2,nv=1,unroll=1", IsaLevel::kAvx2, "vfmadd"},
+    {"sparse_straight", "mb1ic1ih3oc2kh2ph1 sparsity=unstructured:0.3", "sparse,axis=q,mr=2,rows=2",
+     IsaLevel::kAvx2, "vfmadd"},
+    {"sparse_planes", "mb1ic2ih3oc2kh2 sparsity=unstructured:0.5",
+     "sparse,axis=q,mr=2,rows=2,unroll=1", IsaLevel::kAvx2, "vfmadd"},
     {"amx_bf16", "mb1ic32ih4oc16kh1 dtype=bf16", "amx,mr=16,nv=1", IsaLevel::kAmx, "tdpbf16ps"},
 };
 
@@ -56,7 +70,10 @@ std::string emit(const Golden& golden, int format) {
   const ConvokeCpuIsa crossing = {static_cast<int32_t>(isa.level), isa.l1_bytes, isa.l2_bytes,
                                   isa.l3_bytes};
   ConvokeBytes bytes = {};
-  const int32_t status = backend.emit(print_spec(spec).c_str(), nullptr,
+  const Sparsity sparsity = Sparsity::parse(spec.sparsity);
+  const bool baked = sparsity.kind != SparsityKind::kNone && !sparsity.bound;
+  const std::string pattern = baked ? SparsityPattern::random(spec, 1)->text() : "";
+  const int32_t status = backend.emit(print_spec(spec).c_str(), baked ? pattern.c_str() : nullptr,
                                       print_config(config).c_str(), &crossing, format, &bytes);
   const std::string text(bytes.data, bytes.size);
   backend.release(&bytes);

@@ -151,6 +151,7 @@ inline void check_sparse(Target& target, const ConvSpec& baked, const KernelConf
   ASSERT_EQ(difference(baked, got, wanted), "") << what;
   const auto plain = run_kernel(target, baked, config, batch, data, data.w, WeightForm::kPlain);
   ASSERT_EQ(plain, got) << what << ", plain weights";
+  if (config.cpu.family == CpuFamily::kSparse && config.cpu.unroll == 0) return;  // baked alone
   const auto operand = run_kernel(target, bound, config, batch, data, data.w, WeightForm::kPacked,
                                   baked.pattern.get());
   ASSERT_EQ(operand, got) << what << ", bound";
