@@ -225,8 +225,8 @@ int gemm_registers(const ConvConfig& c) {
   const int rows_a = cuda::gemm_thread_rows(c, c.block_m);
   const int rows_b = cuda::gemm_thread_rows(c, c.block_n);
   const int accumulators = tm * tn / 32;
-  // Fitted to ptxas 13.0 (within 16 registers): it keeps few of the filters of both halves at once.
-  if (c.sparse == cuda::Sparse::kPairs) return accumulators + tn / 8 + 5 * rows_a + 68;
+  // Fitted to ptxas 13.0, which keeps few of the filters of both halves at once.
+  if (c.sparse == cuda::Sparse::kPairs) return accumulators + tn / 4 + 5 * rows_a + 60;
   const int fragments = c.family == Family::kFma
                             ? 4 * (tm / cuda::kFmaLanesM + tn / cuda::kFmaLanesN)
                             : (tm + tn) / 4;
