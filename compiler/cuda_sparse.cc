@@ -152,7 +152,7 @@ void set_sparsity(const ConvSpec& spec, bool masked, ConvConfig& c) {
   } else if (c.per_filter) {
     c.sparse = Sparse::kFilters;
     c.kept = most_filters(spec, c);
-  } else if (keeps_pairs(sparsity)) {
+  } else if (c.family == cuda::Family::kMma && keeps_pairs(sparsity)) {
     c.sparse = Sparse::kPairs;
   } else {
     c.sparse = Sparse::kLists;

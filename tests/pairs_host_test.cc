@@ -124,7 +124,7 @@ class EmulatedRun {
       args.pattern = nullptr;  // packing alone reads it
     }
     ASSERT_EQ(why_illegal_gemm(kCfg, 80, 164 << 10), nullptr);
-    ptx::unordered_pairs = 0;
+    ptx::unordered_pairs = 0, ptx::bank_conflicts = 0;
     EXPECT_EQ(run_blocks(grid(kCfg, images_).x, threads(kCfg), [&] { run_mma<kCfg, Plain>(args); }),
               0);
     if constexpr (has_reduce(kCfg))
@@ -132,6 +132,7 @@ class EmulatedRun {
         for (threadIdx.x = 0; threadIdx.x < kReduceThreads; ++threadIdx.x)
           run_reduce<kCfg, Plain>(args);
     EXPECT_EQ(ptx::unordered_pairs, 0);
+    EXPECT_EQ(ptx::bank_conflicts, 0);
     compare(y);
   }
 

@@ -8,6 +8,9 @@
 
 namespace convoke::cuda::ptx {
 
+/// How many of the eight rows of a matrix, over all loads, waited for another in their banks.
+inline std::atomic<long long> bank_conflicts = 0;
+
 template <int kMatrices>
 inline void load_matrices(unsigned (&out)[kMatrices], unsigned address) {
   const unsigned lane = threadIdx.x % 32;
@@ -15,6 +18,11 @@ inline void load_matrices(unsigned (&out)[kMatrices], unsigned address) {
   misaligned_accesses += address % 16 != 0;
   warp.lanes[lane].address = address;
   __syncwarp();
+  if (lane % 8 == 0 && lane / 8 < kMatrices) {
+    unsigned groups = 0;  // of banks: 16 bytes each
+    for (unsigned row = 0; row < 8; ++row) groups |= 1u << warp.lanes[lane + row].address / 16 % 8;
+    bank_conflicts += 8 - __builtin_popcount(groups);
+  }
   for (unsigned i = 0; i < kMatrices; ++i)
     std::memcpy(&out[i], memory + warp.lanes[i * 8 + lane / 4].address + lane % 4 * 4, 4);
   __syncwarp();
