@@ -106,37 +106,41 @@ class EmulatedRun {
 
   void check() {
     const std::vector<Storage> x = narrow(x_), w = narrow(w_);
-    std::vector<Storage> packed(static_cast<std::size_t>(packed_elements(kCfg)) + 8);
-    std::vector<float> y(static_cast<std::size_t>(images_ * kCfg.p * kCfg.q * kCfg.k), kInfinity);
+    std::vector<uint4> packed(static_cast<std::size_t>(packed_bytes(kCfg) / 16 + 1));
     std::vector<float> workspace(static_cast<std::size_t>(workspace_bytes(kCfg, images_) / 4));
-    std::vector<std::uint32_t> words;
-    ConvArgs args{x.data(), w.data(), y.data(), workspace.data(), {}, images_};
+    ConvArgs args{x.data(), w.data(), nullptr, workspace.data(), {}, images_};
     if constexpr (kCfg.sparse == Sparse::kPairs) {
       ASSERT_EQ(why_illegal_sparse(kCfg), nullptr);
-      words = make_pattern_words(kCfg, *pattern_);
-      args.pattern = words.data();
-      auto* const aligned = reinterpret_cast<Storage*>(
-          (reinterpret_cast<std::uintptr_t>(packed.data()) + 15) / 16 * 16);
-      args.y = aligned;
-      gridDim.x = 1, blockIdx.x = 0;
-      for (threadIdx.x = 0; threadIdx.x < kPackThreads; ++threadIdx.x) run_pack<kCfg>(args);
-      args.w = aligned, args.y = y.data();
-      args.pattern = nullptr;  // packing alone reads it
+      pack(args, packed.data());
+      args.w = packed.data();  // and no pattern: packing alone reads it
     }
     ASSERT_EQ(why_illegal_gemm(kCfg, 80, 164 << 10), nullptr);
-    ptx::unordered_pairs = 0, ptx::bank_conflicts = 0;
+    for (const bool late : {false, true}) {
+      std::vector<float> y(static_cast<std::size_t>(images_ * kCfg.p * kCfg.q * kCfg.k), kInfinity);
+      args.y = y.data();
+      run(args, late);
+      compare(y);
+    }
+  }
+
+ private:
+  void pack(ConvArgs args, void* packed) const {
+    const std::vector<std::uint32_t> words = make_pattern_words(kCfg, *pattern_);
+    args.pattern = words.data(), args.y = packed;
+    gridDim.x = 1, blockIdx.x = 0;
+    for (threadIdx.x = 0; threadIdx.x < kPackThreads; ++threadIdx.x) run_pack<kCfg>(args);
+  }
+  void run(const ConvArgs& args, bool late) const {
+    ptx::unordered_pairs = 0, ptx::bank_conflicts = 0, ptx::late_copies = late;
     EXPECT_EQ(run_blocks(grid(kCfg, images_).x, threads(kCfg), [&] { run_mma<kCfg, Plain>(args); }),
               0);
+    EXPECT_EQ(ptx::unordered_pairs, 0);
+    EXPECT_EQ(ptx::bank_conflicts, 0);
     if constexpr (has_reduce(kCfg))
       for (blockIdx.x = 0; blockIdx.x < reduce_grid(kCfg, images_).x; ++blockIdx.x)
         for (threadIdx.x = 0; threadIdx.x < kReduceThreads; ++threadIdx.x)
           run_reduce<kCfg, Plain>(args);
-    EXPECT_EQ(ptx::unordered_pairs, 0);
-    EXPECT_EQ(ptx::bank_conflicts, 0);
-    compare(y);
   }
-
- private:
   float draw() {
     state_ = state_ * 6364136223846793005u + 1442695040888963407u;
     return static_cast<float>(static_cast<int>(state_ >> 33) % 4);
