@@ -9,8 +9,8 @@ Features features(const KernelConfig& config) {
     const CudaConfig& c = config.cuda;
     // Of each tile and number of warps there is one shape of warps: their number is what varies.
     return {{static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
-             c.masked, c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split},
-            4};
+             c.masked, c.code, c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split, c.tp, c.tq},
+            5};
   }
   const CpuConfig& c = config.cpu;
   return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.masked, c.mr, c.nv, c.kc, c.rows,
@@ -25,7 +25,9 @@ std::int64_t verified_images(const ConvSpec& spec, const KernelConfig& config) {
   const std::int64_t images = config.cuda.order == cuda::PixelOrder::kBatch
                                   ? config.cuda.bm + 1
                                   : (2 * kLargestTile + 1 + pixels - 1) / pixels | 1;
-  return std::min(spec.n, images);
+  const CudaConfig& c = config.cuda;
+  const std::int64_t of_tile = c.family == cuda::Family::kSparse ? c.bm / (c.tp * c.tq) : 0;
+  return std::min(spec.n, std::max(images, of_tile + 1));
 }
 
 }  // namespace convoke

@@ -8,6 +8,7 @@
 #include "compiler/config_text.h"
 #include "compiler/cuda_cost.h"
 #include "compiler/cuda_direct.h"
+#include "compiler/cuda_weights.h"
 #include "compiler/emit_cuda.h"
 
 namespace convoke {
@@ -15,11 +16,10 @@ namespace {
 
 using cuda::Family;
 
-constexpr std::pair<Family, const char*> kFamilies[] = {{Family::kMma, "mma"},
-                                                        {Family::kFma, "fma"},
-                                                        {Family::kDirect, "direct"},
-                                                        {Family::kDepthwise, "depthwise"},
-                                                        {Family::kReference, "reference"}};
+constexpr std::pair<Family, const char*> kFamilies[] = {
+    {Family::kMma, "mma"},       {Family::kFma, "fma"},
+    {Family::kDirect, "direct"}, {Family::kDepthwise, "depthwise"},
+    {Family::kSparse, "sparse"}, {Family::kReference, "reference"}};
 
 struct IntField {
   const char* name;
@@ -30,13 +30,14 @@ constexpr IntField kIntFields[] = {
     {"bm", &CudaConfig::bm, 512},      {"bn", &CudaConfig::bn, 512},
     {"bk", &CudaConfig::bk, 256},      {"wm", &CudaConfig::wm, 16},
     {"wn", &CudaConfig::wn, 16},       {"stages", &CudaConfig::stages, 8},
-    {"split", &CudaConfig::split, 64},
+    {"split", &CudaConfig::split, 64}, {"tp", &CudaConfig::tp, 512},
+    {"tq", &CudaConfig::tq, 512},
 };
 
 Family parse_family(std::string_view word) {
   for (const auto& [family, name] : kFamilies)
     if (word == name) return family;
-  bad_config_word(word, "unknown family (known: mma, fma, direct, depthwise, reference)");
+  bad_config_word(word, "unknown family (known: mma, fma, direct, depthwise, sparse, reference)");
 }
 
 void parse_field(std::string_view word, std::string_view name, std::string_view value,
@@ -52,8 +53,9 @@ void parse_field(std::string_view word, std::string_view name, std::string_view 
     config.order = value == "batch" ? cuda::PixelOrder::kBatch : cuda::PixelOrder::kImage;
     return;
   }
-  if (name == "masked") {
-    config.masked = parse_config_integer(word, name, value, 1) == 1;
+  if (name == "masked" || name == "code") {
+    (name == "code" ? config.code : config.masked) =
+        parse_config_integer(word, name, value, 1) == 1;
     return;
   }
   for (const IntField& field : kIntFields) {
@@ -61,23 +63,28 @@ void parse_field(std::string_view word, std::string_view name, std::string_view 
     config.*field.member = parse_config_integer(word, name, value, field.limit);
     return;
   }
-  bad_config_word(
-      word, "unknown field (known: bm, bn, bk, wm, wn, stages, split, split_by, order, masked)");
+  bad_config_word(word,
+                  "unknown field (known: bm, bn, bk, wm, wn, stages, split, split_by, order, tp, "
+                  "tq, code, masked)");
 }
 
 /// Why a field is set that nothing reads, or empty: equal code has one configuration.
 std::string why_unused(const CudaConfig& config) {
   if (config.split == 0 && config.split_by != cuda::SplitBy::kWorkspace)
     return "split_by needs a split of 2 or more";
-  if (cuda::is_gemm(config.family)) return "";
-  const bool tiled = config.family != Family::kReference;  // by bm, bn and bk alone
+  const bool gemm = cuda::is_gemm(config.family), sparse = config.family == Family::kSparse;
   const char* family = to_string(config.family);
   for (const IntField& field : kIntFields) {
-    const bool tile = field.member == &CudaConfig::bm || field.member == &CudaConfig::bn ||
-                      field.member == &CudaConfig::bk;
-    if (config.*field.member != 0 && !(tiled && tile))
+    const auto is_one_of = [&field](auto... members) { return ((field.member == members) || ...); };
+    bool read = config.family != Family::kReference;
+    if (is_one_of(&CudaConfig::wm, &CudaConfig::wn)) read = gemm || sparse;
+    if (is_one_of(&CudaConfig::stages, &CudaConfig::split)) read = gemm;
+    if (is_one_of(&CudaConfig::tp, &CudaConfig::tq)) read = sparse;
+    if (config.*field.member != 0 && !read)
       return fmt::format("{} has no {} ({})", family, field.name, config.*field.member);
   }
+  if (config.code && !sparse) return fmt::format("{} has no code", family);
+  if (gemm) return "";
   if (config.order != cuda::PixelOrder::kImage) return fmt::format("{} has no order", family);
   return "";
 }
@@ -93,6 +100,8 @@ const char* why_template_refuses(const cuda::ConvConfig& config, const CudaDevic
       return cuda::why_illegal_direct(config);
     case Family::kDepthwise:
       return cuda::why_illegal_depthwise(config);
+    case Family::kSparse:
+      return cuda::why_illegal_weights(config, device.shared_bytes_block);
     case Family::kReference:
       return nullptr;
   }
@@ -113,6 +122,7 @@ std::string print_cuda_config(const CudaConfig& config) {
     if (config.*field.member != 0) text += fmt::format(",{}={}", field.name, config.*field.member);
   if (config.split_by == cuda::SplitBy::kCluster) text += ",split_by=cluster";
   if (config.order == cuda::PixelOrder::kBatch) text += ",order=batch";
+  if (config.code) text += ",code=1";
   if (config.masked) text += ",masked=1";
   return text;
 }
@@ -154,6 +164,7 @@ std::string why_illegal_cuda(const ConvSpec& spec, const CudaConfig& config,
   if (std::string why = why_unsupported_cuda(spec, device); !why.empty()) return why;
   if (std::string why = why_unused(config); !why.empty()) return why;
   if (config.masked && spec.sparsity.empty()) return kMaskedNeedsSparsity;
+  if (std::string why = why_illegal_code(spec, config); !why.empty()) return why;
   const cuda::ConvConfig conv = make_conv_config(spec, config);
   const char* why = why_template_refuses(conv, device);
   if (why == nullptr && !spec.open_batch() && !grid_holds(conv, spec.n))
@@ -169,6 +180,7 @@ std::vector<KernelConfig> enumerate_cuda_configs(const ConvSpec& spec, const Cud
       configs.push_back(config);
   };
   enumerate_cuda_gemm(spec, device, add);
+  enumerate_cuda_sparse(spec, add);
   // Families that skip nothing serve a sparse spec as dense ones.
   const auto add_dense = [&](CudaConfig config) {
     config.masked = !spec.sparsity.empty();

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "compiler/cuda_sparse.h"
+#include "compiler/cuda_weights.h"
 #include "compiler/emit_cuda.h"
 
 namespace convoke {
@@ -249,6 +250,7 @@ int cuda_resident_blocks(int threads, int registers, std::int64_t shared_bytes,
 double predict_cuda_us(const ConvSpec& spec, const CudaConfig& config, const CudaDevice& device) {
   const ConvConfig c = make_conv_config(spec, config);
   const std::int64_t batch = spec.open_batch() ? kCudaOpenBatchImages : spec.n;
+  if (c.family == Family::kSparse) return predict_cuda_sparse_us(spec, c, device, batch);
   if (cuda::is_gemm(c.family)) return GemmModel(spec, c, device, batch).us();
   return scalar_us(spec, c, device, batch);
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "compiler/cuda_weights.h"
 #include "compiler/sparsity.h"
 #include "compiler/sparsity_units.h"
 #include "convoke/error.h"
@@ -149,6 +150,8 @@ void set_sparsity(const ConvSpec& spec, bool masked, ConvConfig& c) {
   c.unit_k = sparsity.rows, c.unit_c = sparsity.columns;
   if (masked) {
     c.sparse = Sparse::kMasked;
+  } else if (c.family == cuda::Family::kSparse) {
+    return;  // set_kept_weights()
   } else if (c.per_filter) {
     c.sparse = Sparse::kFilters;
     c.kept = most_filters(spec, c);
@@ -169,6 +172,7 @@ double reduction_share(const ConvSpec& spec, const ConvConfig& c) {
 std::vector<std::uint32_t> make_pattern_words(const ConvConfig& c, const SparsityPattern& pattern) {
   if (c.sparse == Sparse::kFilters) return filter_words(c, pattern);
   if (c.sparse == Sparse::kLists) return list_words(c, pattern);
+  if (cuda::lists_weights(c)) return make_weight_words(c, pattern);
   std::vector<std::uint32_t> words(static_cast<std::size_t>(cuda::pattern_words(c)));
   for (const std::int64_t unit : pattern.kept())
     words[static_cast<std::size_t>(unit / 32)] |= 1u << unit % 32;

@@ -8,6 +8,7 @@
 #include "compiler/cache_key.h"
 #include "compiler/cuda_config.h"
 #include "compiler/cuda_sparse.h"
+#include "compiler/cuda_weights.h"
 #include "compiler/epilogue.h"
 #include "convoke/error.h"
 #include "templates/conv_config.h"
@@ -50,6 +51,8 @@ const char* enumerator(cuda::Family family) {
       return "Family::kDirect";
     case cuda::Family::kDepthwise:
       return "Family::kDepthwise";
+    case cuda::Family::kSparse:
+      return "Family::kSparse";
     case cuda::Family::kReference:
       return "Family::kReference";
   }
@@ -91,6 +94,10 @@ const char* enumerator(cuda::Sparse sparse) {
       return "Sparse::kLists";
     case cuda::Sparse::kPairs:
       return "Sparse::kPairs";
+    case cuda::Sparse::kWeights:
+      return "Sparse::kWeights";
+    case cuda::Sparse::kCode:
+      return "Sparse::kCode";
   }
   return "?";
 }
@@ -129,6 +136,7 @@ std::string initialisers(const ConvConfig& config) {
   add("warps_m", &ConvConfig::warps_m), add("warps_n", &ConvConfig::warps_n);
   add("stages", &ConvConfig::stages), add("split_k", &ConvConfig::split_k);
   add("split_by", &ConvConfig::split_by), add("order", &ConvConfig::order);
+  add("tile_p", &ConvConfig::tile_p), add("tile_q", &ConvConfig::tile_q);
   add("sparse", &ConvConfig::sparse), add("bound", &ConvConfig::bound);
   add("per_input", &ConvConfig::per_input), add("per_filter", &ConvConfig::per_filter);
   add("unit_k", &ConvConfig::unit_k), add("unit_c", &ConvConfig::unit_c);
@@ -182,7 +190,9 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
   c.stages = config.stages;
   c.split_k = config.split == 0 ? 1 : config.split;
   c.split_by = config.split_by, c.order = config.order;
+  c.tile_p = config.tp, c.tile_q = config.tq;
   set_sparsity(spec, config.masked, c);
+  if (c.family == cuda::Family::kSparse) set_kept_weights(spec, config.code, c);
   return c;
 }
 
@@ -199,8 +209,11 @@ EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
                               spec.sparsity));
     source += emit_pattern_words(make_pattern_words(c, *spec.pattern));
   }
+  const bool code = c.sparse == cuda::Sparse::kCode;
+  if (code) source += emit_kept_code(c, *spec.pattern);
   source += Epilogue::parse(spec.epilogue).lower_cuda() +
-            kernel_entry(c, fmt::format("run_{}<kConfig, Epilogue>", to_string(c.family)));
+            kernel_entry(c, fmt::format("run_{}<kConfig, Epilogue{}>", to_string(c.family),
+                                        code ? ", KeptCode" : ""));
   if (cuda::has_reduce(c))
     source +=
         entry(c, "convoke_reduce", "reduce_threads(kConfig)", "run_reduce<kConfig, Epilogue>");

@@ -57,6 +57,8 @@ struct CudaConfig {
   int wm = 0, wn = 0;          ///< warps along them
   int stages = 0;
   int split = 0;        ///< blocks that share a tile's reduction; 0 or 1 is one
+  int tp = 0, tq = 0;   ///< rows and columns of a tile's pixels
+  bool code = false;    ///< kept weights are instructions, not tables
   bool masked = false;  ///< as CpuConfig::masked
   bool operator==(const CudaConfig&) const = default;
 };

@@ -6,6 +6,7 @@
 #include "templates/mma.cuh"
 #include "templates/pack.cuh"
 #include "templates/reference.cuh"
+#include "templates/sparse.cuh"
 
 namespace convoke::cuda {
 
@@ -56,6 +57,13 @@ constexpr ConvConfig sparse(ConvConfig c, Sparse how) {
 constexpr ConvConfig kMmaFilters = sparse(kMma, Sparse::kFilters);
 constexpr ConvConfig kMmaLists = sparse(kMma, Sparse::kLists);
 constexpr ConvConfig kMmaPairs = sparse(kMma, Sparse::kPairs);
+constexpr ConvConfig weights(ConvConfig c) {
+  c.warps_m = 1, c.warps_n = 4, c.tile_p = c.tile_q = 8;
+  c.sparse = Sparse::kWeights, c.bound = true, c.unit_k = c.unit_c = 1, c.kept = 3686;
+  return c;
+}
+constexpr ConvConfig kSparseLists =
+    weights(tiles(problem(Family::kSparse, Type::kF16), 256, 32, 16));
 constexpr ConvConfig kFma = gemm(Family::kFma, Type::kF32, 16, 1, SplitBy::kWorkspace);
 constexpr ConvConfig kDirect = tiles(problem(Family::kDirect, Type::kF16), 2, 2, 8);
 constexpr ConvConfig kDepthwise = tiles(grouped(problem(Family::kDepthwise, Type::kF16)), 7, 8, 4);
@@ -73,6 +81,7 @@ CONVOKE_ENTRY(mma_filters_kernel, threads, run_mma, kMmaFilters)
 CONVOKE_ENTRY(mma_lists_kernel, threads, run_mma, kMmaLists)
 CONVOKE_ENTRY(mma_pairs_kernel, threads, run_mma, kMmaPairs)
 CONVOKE_ENTRY(mma_cluster_kernel, threads, run_mma, kMmaCluster)
+CONVOKE_ENTRY(sparse_lists_kernel, threads, run_sparse, kSparseLists)
 CONVOKE_ENTRY(fma_kernel, threads, run_fma, kFma)
 CONVOKE_ENTRY(direct_kernel, threads, run_direct, kDirect)
 CONVOKE_ENTRY(depthwise_kernel, threads, run_depthwise, kDepthwise)

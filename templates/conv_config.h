@@ -15,21 +15,28 @@ constexpr int threads(const ConvConfig& c) {
   return is_gemm(c.family)                ? gemm_threads(c)
          : c.family == Family::kDirect    ? kDirectThreads
          : c.family == Family::kDepthwise ? kDepthwiseThreads
+         : c.family == Family::kSparse    ? sparse_threads(c)
                                           : kReferenceThreads;
 }
 /// Blocks that a multiprocessor must hold at once, for __launch_bounds__. Left to itself ptxas
 /// gives up a few registers too many for one more block, and spills them.
 constexpr int min_blocks(const ConvConfig& c) {
-  return is_gemm(c.family) ? 1 : c.family == Family::kDirect ? direct_min_blocks(c) : 2;
+  return is_gemm(c.family)             ? 1
+         : c.family == Family::kDirect ? direct_min_blocks(c)
+         : c.family == Family::kSparse ? sparse_min_blocks(c)
+                                       : 2;
 }
 constexpr long long shared_bytes(const ConvConfig& c) {
-  return is_gemm(c.family) ? gemm_shared_bytes(c) : 0;
+  return is_gemm(c.family)             ? gemm_shared_bytes(c)
+         : c.family == Family::kSparse ? sparse_shared_bytes(c)
+                                       : 0;
 }
 /// Blocks for n images, all in x.
 constexpr Dim3 grid(const ConvConfig& c, long long n) {
   return {is_gemm(c.family)                ? static_cast<unsigned>(gemm_blocks(c, n))
           : c.family == Family::kDirect    ? direct_blocks(c, n)
           : c.family == Family::kDepthwise ? depthwise_blocks(c, n)
+          : c.family == Family::kSparse    ? static_cast<unsigned>(sparse_blocks(c, n))
                                            : reference_blocks(c, n),
           1, 1};
 }
@@ -62,6 +69,7 @@ constexpr int alignment(const ConvConfig& c) {
   return is_gemm(c.family)                ? kChunkBytes
          : c.family == Family::kDirect    ? direct_alignment(c)
          : c.family == Family::kDepthwise ? depthwise_alignment(c)
+         : c.family == Family::kSparse    ? kChunkBytes
                                           : 1;
 }
 

@@ -14,9 +14,11 @@ enum class Layout : int { kNhwc, kNchw };
 ///  kFma        implicit GEMM on the FMA units (f32), sm_80 and later
 ///  kDirect     a few outputs a thread, no shared memory: every valid spec, sm_75 and later
 ///  kDepthwise  one or few input channels a group: bandwidth-bound, sm_75 and later
+///  kSparse     single kept weights on the FMA units, pixels in the lanes: any pattern, sm_75 and
+///  later
 ///  kReference  one output a thread in f64, written for the eye: what the others are checked
 ///  against
-enum class Family : int { kMma, kFma, kDirect, kDepthwise, kReference };
+enum class Family : int { kMma, kFma, kDirect, kDepthwise, kSparse, kReference };
 
 /// The order of the output pixels along M.
 ///  kImage  q fastest, then p, then n: a tile is a strip of an image
@@ -39,7 +41,9 @@ enum class SplitBy : int { kWorkspace, kCluster };
 ///            or, if the pattern is the same for all filters, for each group (GEMM)
 ///  kPairs    of every four channels of a tap a filter keeps two at most: the sparse tensor cores
 ///            skip the others (mma; pairs_config.h)
-enum class Sparse : int { kDense, kMasked, kFilters, kLists, kPairs };
+///  kWeights  a list of kept weights for each filter and chunk of channels (kSparse)
+///  kCode     kept weights are instructions of the unit (kSparse, baked patterns)
+enum class Sparse : int { kDense, kMasked, kFilters, kLists, kPairs, kWeights, kCode };
 
 struct ConvConfig {
   Family family = Family::kDirect;
@@ -59,6 +63,7 @@ struct ConvConfig {
   int split_k = 1;                            ///< blocks that share one tile's reduction
   SplitBy split_by = SplitBy::kWorkspace;
   PixelOrder order = PixelOrder::kImage;
+  int tile_p = 0, tile_q = 0;  ///< rows and columns of a tile's pixels (kSparse)
   // Sparsity; sparse_config.h says what follows from it.
   Sparse sparse = Sparse::kDense;
   bool bound = false;       ///< the tables are ConvArgs::pattern, not constants of the unit
@@ -67,7 +72,8 @@ struct ConvConfig {
   int unit_k = 0;           ///< filters of a unit; 1 if single weights are pruned
   int unit_c = 0;           ///< channels of a unit
   long long kept = 0;  ///< kFilters: filters kept of a group at most. kLists: entries of all lists
-                       ///< at most, each of list_channels() channels
+                       ///< at most, each of list_channels() channels. kWeights: weights at most.
+                       ///< kCode: of the fullest tile of filters, a multiple of four
 };
 
 /// The one argument of every kernel: `extern "C" __global__ void convoke_kernel(ConvArgs)`, and, of

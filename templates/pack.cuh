@@ -5,17 +5,9 @@
 
 #include "templates/im2col.cuh"
 #include "templates/types.cuh"
+#include "templates/weights_lists.cuh"
 
 namespace convoke::cuda {
-
-/// Element of the plain weights.
-template <ConvConfig kCfg>
-__device__ __forceinline__ long long plain_index(long long k, long long r, long long s,
-                                                 long long c) {
-  constexpr long long kC = c_per_group(kCfg);
-  if constexpr (kCfg.x_layout == Layout::kNhwc) return ((k * kCfg.r + r) * kCfg.s + s) * kC + c;
-  return ((k * kC + c) * kCfg.r + r) * kCfg.s + s;
-}
 
 /// Where packed element `i` comes from in the plain weights; negative: it is zero.
 template <ConvConfig kCfg>
@@ -111,6 +103,7 @@ __device__ __forceinline__ ConvArgs bake(const ConvArgs& args, const unsigned* p
 
 template <ConvConfig kCfg>
 __device__ __forceinline__ void run_pack(const ConvArgs& args) {
+  if constexpr (lists_weights(kCfg)) return pack_kept_weights<kCfg>(args);
   using Storage = typename Element<kCfg.x_type>::Storage;
   const Storage* const from = static_cast<const Storage*>(args.w);
   Storage* const to = static_cast<Storage*>(args.y);

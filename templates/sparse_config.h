@@ -8,10 +8,12 @@
 //  kLists    the first entry of each list and the end of the last; then, from the next multiple of
 //            four words on, an entry each: tap (row within the live ones, column << 16), first
 //            channel, a bit for each unit_k filters of the tile that keep it, 0
+//  kWeights, kCode   see weights_config.h
 #pragma once
 
 #include "templates/gemm_config.h"
 #include "templates/pairs_config.h"
+#include "templates/weights_config.h"
 
 namespace convoke::cuda {
 
@@ -61,6 +63,10 @@ constexpr long long pattern_words(const ConvConfig& c) {
       return c.groups * (c.kept + k_per_group(c));
     case Sparse::kLists:
       return first_entry_word(c) + c.kept * kEntryWords;
+    case Sparse::kWeights:
+      return weight_lists(c) + 1 + ceil_div(units(c), 32);
+    case Sparse::kCode:
+      return weight_entries(c);
   }
   return 0;
 }
@@ -70,7 +76,8 @@ constexpr long long list_rows(const ConvConfig& c) {
   return c.per_input ? k_per_group(c) : c.block_n;
 }
 /// Elements of the packed weights: like the plain ones (kMasked), with fewer filters (kFilters),
-/// or list after list, [row][entry][channel] (kLists), or pairs_config.h's (kPairs).
+/// or list after list, [row][entry][channel] (kLists), or as pairs_config.h (kPairs) and
+/// weights_config.h (kWeights, kCode) have them.
 constexpr long long packed_elements(const ConvConfig& c) {
   switch (c.sparse) {
     case Sparse::kDense:
@@ -83,22 +90,27 @@ constexpr long long packed_elements(const ConvConfig& c) {
       return c.kept * list_rows(c) * list_channels(c);
     case Sparse::kPairs:
       return pairs_tile(c, c.groups, 0, 0) * (c.block_n / kPairsFilters) * kPairsElements;
+    case Sparse::kWeights:
+    case Sparse::kCode:
+      return weight_entries(c);
   }
   return 0;
 }
 constexpr long long packed_bytes(const ConvConfig& c) {
-  return packed_elements(c) * size_of(c.x_type);
+  return lists_weights(c) ? weight_bytes(c) : packed_elements(c) * size_of(c.x_type);
 }
 inline constexpr int kPackThreads = 256;
 /// The blocks stride over the elements: where a list begins is known on the device.
 constexpr Dim3 pack_grid(const ConvConfig& c) {
-  const long long blocks = ceil_div(packed_elements(c), kPackThreads * 4);
+  const long long blocks = c.sparse == Sparse::kWeights
+                               ? ceil_div(weight_lists(c), kPackThreads)  // a thread each
+                               : ceil_div(packed_elements(c), kPackThreads * 4);
   return {static_cast<unsigned>(blocks < 1 ? 1 : blocks > 65535 ? 65535 : blocks), 1, 1};
 }
 
 /// Why a sparse kernel cannot be this, or null.
 constexpr const char* why_illegal_sparse(const ConvConfig& c) {
-  if (c.sparse == Sparse::kDense || c.sparse == Sparse::kMasked) return nullptr;
+  if (c.sparse == Sparse::kDense || c.sparse == Sparse::kMasked || lists_weights(c)) return nullptr;
   if (!is_gemm(c.family)) return "sparse kernels that skip work are of the mma and fma families";
   if (c.sparse == Sparse::kPairs) return why_illegal_pairs(c);
   if (c.sparse == Sparse::kFilters) return nullptr;

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "compiler/cuda_config.h"
+#include "compiler/cuda_weights.h"
 #include "compiler/emit_cuda.h"
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
@@ -140,6 +141,141 @@ TEST(CudaSparse, SizesDependOnTheSignatureAlone) {
   const ConvSpec more = parse_problem("mb2ic64ih9oc64kh3ph1 sparsity=block:0.5@16x16:bound").spec;
   const ConvConfig c = make_conv_config(half, tile(16));
   EXPECT_THROW(make_pattern_words(c, *SparsityPattern::random(more, 1)), Error);
+}
+
+/// `p`: output rows.
+CudaConfig weights_tile(int bn, int bk, std::int64_t p = 9, bool code = false) {
+  CudaConfig config;
+  config.family = cuda::Family::kSparse;
+  config.bm = 64, config.bn = bn, config.bk = bk, config.wm = 1, config.wn = 1;
+  config.tp = p < 4 ? 1 : 4, config.tq = p < 4 ? 1 : 8;
+  config.code = code;
+  return config;
+}
+
+constexpr const char* kWeights[] = {
+    "mb2ic20ih9oc12kh3ph1 sparsity=unstructured:0.2",
+    "g2mb2ic10ih9oc14kh3sh2ph1 dtype=f16 layout=nchw sparsity=nm:1:3",
+    "mb2ic16ih9oc16kh3dh1ph2 sparsity=block:0.3@4x6",
+    "mb2ic16ih1oc16kh3ph1 sparsity=unstructured:0.4",  // eight dead taps
+    "mb2ic7ih9oc5kh3ph1 sparsity=channel:0.5@2",
+    "mb2ic7ih9oc5kh3ph1 sparsity=input:0.5@2"};
+
+TEST(CudaSparse, ListsOfWeightsReachTheKeptOnesOfLiveTaps) {
+  for (const char* problem : kWeights)
+    for (const int bk : {2, 8})
+      for (const int bn : {3, 8}) {
+        const ConvSpec spec = sparse_spec(problem);
+        const ConvConfig c = make_conv_config(spec, weights_tile(bn, bk, spec.p));
+        ASSERT_EQ(cuda::why_illegal_weights(c, 200 << 10), nullptr) << problem;
+        const std::vector<std::uint32_t> words = make_pattern_words(c, *spec.pattern);
+        ASSERT_EQ(static_cast<std::int64_t>(words.size()), cuda::pattern_words(c));
+        const auto lists = static_cast<std::size_t>(cuda::weight_lists(c));
+        EXPECT_LE(words[lists], cuda::weight_entries(c));
+        const std::int64_t filters = cuda::k_per_group(c), chunks = cuda::sparse_chunks(c);
+        std::set<Weight> found;
+        for (std::size_t list = 0; list < lists; ++list) {
+          // Place in [group][tile][chunk][filter], and what the bits say is there.
+          const auto at = static_cast<std::int64_t>(list);
+          const std::int64_t row = at % bn, chunk = at / bn % chunks;
+          const std::int64_t tile = at / bn / chunks % cuda::sparse_tiles_n(c);
+          const std::int64_t group = at / bn / chunks / cuda::sparse_tiles_n(c);
+          const std::int64_t k = tile * bn + row;
+          std::uint32_t count = 0;
+          for (std::int64_t i = chunk * bk; i < (chunk + 1) * bk && k < filters; ++i)
+            for (std::int64_t r = cuda::span_r(c).begin; r < cuda::span_r(c).end; ++r)
+              for (std::int64_t s = cuda::span_s(c).begin; s < cuda::span_s(c).end; ++s) {
+                if (i >= cuda::c_per_group(c)) continue;
+                const auto unit = static_cast<std::size_t>(cuda::unit_of(c, group, k, r, s, i));
+                if ((words[lists + 1 + unit / 32] >> unit % 32 & 1) == 0) continue;
+                ++count;
+                EXPECT_TRUE(found.insert({group * filters + k, r, s, i}).second);
+              }
+          const std::uint32_t begin = (words[list] + 1) / 2 * 2;
+          EXPECT_EQ(words[list + 1], count == 0 ? words[list] : begin + count) << problem;
+        }
+        EXPECT_EQ(found, kept_weights(spec)) << problem;
+      }
+}
+
+/// Weights by the code's steps: places of the staged chunk tell tap and channel apart.
+TEST(CudaSparse, CodeReachesTheKeptWeightsOfLiveTaps) {
+  for (const char* problem : kWeights) {
+    const ConvSpec spec = sparse_spec(problem);
+    const CudaConfig config = weights_tile(3, 4, spec.p, true);
+    ASSERT_EQ(why_illegal_cuda(spec, config, CudaDevice{}), "") << problem;
+    const ConvConfig c = make_conv_config(spec, config);
+    const std::vector<std::uint32_t> words = make_pattern_words(c, *spec.pattern);
+    ASSERT_EQ(static_cast<std::int64_t>(words.size()), cuda::pattern_words(c));
+    const std::int64_t chunks = cuda::sparse_chunks(c), tiles = cuda::sparse_tiles_n(c);
+    const std::int64_t channels = cuda::c_per_group(c), filters = cuda::k_per_group(c);
+    std::set<Weight> found;
+    std::vector<std::int64_t> used(static_cast<std::size_t>(c.groups * tiles));
+    for (std::int64_t part = 0; part < c.groups * tiles * chunks; ++part) {
+      const std::int64_t tile = part / chunks;
+      std::int64_t pixels = -1, quad = -1;
+      for (const CodeStep& step : kept_code(c, *spec.pattern, part)) {
+        if (step.call == CodeStep::Call::kPixels) pixels = step.a;
+        if (step.call == CodeStep::Call::kWeights) quad = step.a;
+        if (step.call != CodeStep::Call::kMultiply) continue;
+        const std::int64_t place = quad * 4 + step.b;
+        EXPECT_EQ(place, used[static_cast<std::size_t>(tile)]++);
+        const std::uint32_t index = words[static_cast<std::size_t>(tile * c.kept + place)];
+        const bool nhwc = c.x_layout == cuda::Layout::kNhwc;
+        const std::int64_t rest = index % (channels * c.r * c.s),
+                           k = index / (channels * c.r * c.s);
+        const std::int64_t tap = nhwc ? rest / channels : rest % (c.r * c.s);
+        const std::int64_t channel = nhwc ? rest % channels : rest / (c.r * c.s);
+        EXPECT_EQ(k, tile / tiles * filters + tile % tiles * c.block_n + step.a);
+        EXPECT_EQ(pixels, cuda::staged_weight(c, cuda::staged_pitch(c), tap / c.s, tap % c.s,
+                                              channel - part % chunks * c.block_k));
+        EXPECT_TRUE(found.insert({k, tap / c.s, tap % c.s, channel}).second);
+      }
+    }
+    EXPECT_EQ(found, kept_weights(spec)) << problem;
+  }
+}
+
+TEST(CudaSparse, WeightsOfABoundPatternHaveTheRoomOfTheSignature) {
+  for (const char* problem : {"mb2ic20ih9oc12kh3ph1 sparsity=unstructured:0.2:bound",
+                              "mb2ic21ih9oc12kh3ph1 sparsity=nm:2:5:bound"}) {
+    const ConvSpec spec = parse_problem(problem).spec;
+    const ConvConfig c = make_conv_config(spec, weights_tile(4, 4));
+    for (std::uint64_t seed = 1; seed < 6; ++seed) {
+      const auto words = make_pattern_words(c, *SparsityPattern::random(spec, seed));
+      EXPECT_EQ(static_cast<std::int64_t>(words.size()), cuda::pattern_words(c)) << problem;
+      EXPECT_LE(words[static_cast<std::size_t>(cuda::weight_lists(c))], cuda::weight_entries(c));
+    }
+    // All kept weights in one filter, as far as the kind allows.
+    std::vector<std::int64_t> first;
+    for (std::int64_t i = 0; i < 2; ++i) first.push_back(i);
+    const auto words = make_pattern_words(c, *SparsityPattern::from_units(spec, first));
+    EXPECT_EQ(words[static_cast<std::size_t>(cuda::weight_lists(c))], 2u);
+  }
+  const ConvSpec less = parse_problem("mb2ic20ih9oc12kh3ph1 sparsity=unstructured:0.2:bound").spec;
+  const ConvSpec more = parse_problem("mb2ic20ih9oc12kh3ph1 sparsity=unstructured:0.9:bound").spec;
+  const ConvConfig c = make_conv_config(less, weights_tile(4, 4));
+  EXPECT_THROW(make_pattern_words(c, *SparsityPattern::random(more, 1)), Error);
+}
+
+TEST(CudaSparse, CodeIsRefusedWhereItCannotBe) {
+  const auto why = [](const char* problem, const CudaConfig& config) {
+    const ConvSpec spec = parse_problem(problem).spec;
+    const bool bound = std::string(problem).find(":bound") != std::string::npos;
+    return why_illegal_cuda(bound ? spec : with_pattern(spec, SparsityPattern::random(spec, 1)),
+                            config, CudaDevice{});
+  };
+  const char* const small = "mb2ic16ih9oc16kh3ph1 sparsity=unstructured:0.5";
+  EXPECT_EQ(why(small, weights_tile(4, 4, 9, true)), "");
+  EXPECT_NE(why((std::string(small) + ":bound").c_str(), weights_tile(4, 4, 9, true)), "");
+  EXPECT_NE(why("mb2ic64ih9oc64kh3ph1 sparsity=unstructured:0.5", weights_tile(4, 4, 9, true)), "");
+  CudaConfig warps = weights_tile(4, 4, 9, true);
+  warps.wn = 2;
+  EXPECT_NE(why(small, warps), "");
+  EXPECT_EQ(why_illegal_cuda(parse_problem("mb2ic16ih9oc16kh3ph1").spec, weights_tile(4, 4),
+                             CudaDevice{}),
+            "cuda:sparse,bm=64,bn=4,bk=4,wm=1,wn=1,tp=4,tq=8: the sparse family needs a sparsity, "
+            "and no masked=1");
 }
 
 TEST(CudaSparse, AKernelIsNotEmittedWithoutItsPattern) {

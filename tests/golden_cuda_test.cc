@@ -39,6 +39,10 @@ const Golden kGoldens[] = {
      "cuda:mma,bm=64,bn=32,bk=32,wm=2,wn=1,stages=3"},
     {"mma_pairs_bound", "mb8ic64ih14oc64kh3ph1 dtype=bf16 sparsity=nm:2:4:bound",
      "cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=3"},
+    {"sparse_lists_bound", "mb8ic64ih14oc64kh3ph1 dtype=bf16 sparsity=unstructured:0.1:bound",
+     "cuda:sparse,bm=128,bn=32,bk=16,wm=1,wn=4,tp=4,tq=4"},
+    {"sparse_code", "mb8ic8ih14oc8kh3ph1 sparsity=unstructured:0.1",
+     "cuda:sparse,bm=128,bn=8,bk=4,wm=1,wn=1,tp=8,tq=16,code=1"},
     {"depthwise", "g32mb8ic32ih14oc32kh3ph1 dtype=f16", "cuda:depthwise,bm=7,bn=8,bk=4"},
 };
 

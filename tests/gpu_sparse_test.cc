@@ -32,9 +32,18 @@ class GpuSparse : public GpuTest {
       for (const auto& [us, config] : all)
         if (wanted(config.cuda)) return chosen.push_back(config);
     };
+    using cuda::Family;
     using cuda::PixelOrder, cuda::SplitBy;
-    add([](const CudaConfig& c) { return !c.masked && c.split == 0; });
-    add([](const CudaConfig& c) { return !c.masked && c.split == 0 && c.bn < 64; });
+    const auto weights = [](const CudaConfig& c) {
+      return c.family == Family::kSparse && !c.masked;
+    };
+    add([&](const CudaConfig& c) { return !c.masked && c.split == 0 && !weights(c); });
+    add([&](const CudaConfig& c) { return !c.masked && c.split == 0 && !weights(c) && c.bn < 64; });
+    add([&](const CudaConfig& c) { return weights(c) && !c.code; });
+    add([&](const CudaConfig& c) { return weights(c) && !c.code && c.bk < 16 && c.bm < 128; });
+    add([&](const CudaConfig& c) { return weights(c) && !c.code && c.tp * c.tq < c.bm; });
+    add([&](const CudaConfig& c) { return weights(c) && c.code; });
+    add([&](const CudaConfig& c) { return weights(c) && c.code && c.bk < 16; });
     add([](const CudaConfig& c) {
       return !c.masked && c.split > 1 && c.split_by == SplitBy::kWorkspace;
     });
@@ -92,7 +101,19 @@ constexpr const char* kProblems[] = {
     "mb2ic512ih7oc128kh3ph1 dtype=f16 sparsity=nm:2:4",
     "mb200ic128ih4oc128kh3ph1 dtype=f16 sparsity=nm:1:4",
     "mb2ic256ih7oc512kh1 dtype=bf16 sparsity=nm:1:2",
-    "mb2ic64ih14oc64kh3ph1 dtype=f16 layout=nchw sparsity=nm:2:4"};
+    "mb2ic64ih14oc64kh3ph1 dtype=f16 layout=nchw sparsity=nm:2:4",
+    // Single weights: tails, primes, dilation, groups, strides beyond the filter, both layouts, the
+    // padding's infinite weights of the verifier, LeNet's layers.
+    "mb2ic17ih13oc19kh3ph1 sparsity=unstructured:0.3",
+    "g2mb2ic10ih19oc14kh3sh2dh1ph2 dtype=bf16 layout=nchw sparsity=nm:1:3",
+    "mb3ic24ih23oc40kh2sh3ph0 dtype=f16 sparsity=unstructured:0.2",
+    "mb2ic21ih11iw7oc13kh3kw5ph1pw2 dtype=tf32 epilogue=relu(acc*scale[k]+bias[k]+residual) "
+    "sparsity=nm:2:5",
+    "mb2ic16ih9oc24kh3ph1 xlayout=nchw ylayout=nhwc sparsity=nm:3:4",
+    "mb40ic16ih4oc24kh3ph1 dtype=f16 sparsity=unstructured:0.1",
+    "mb5ic1ih28oc6kh5ph2 sparsity=unstructured:0.5", "mb5ic6ih14oc16kh5 sparsity=unstructured:0.3",
+    "mb37ic16ih5oc120kh5 sparsity=unstructured:0.1",
+    "mb37ic120ih1oc84kh1 sparsity=unstructured:0.2", "mb37ic84ih1oc10kh1 sparsity=unstructured:0.5"};
 
 TEST_F(GpuSparse, EveryWayThroughTheCodeIsRight) {
   std::vector<std::pair<ConvSpec, KernelConfig>> kernels;
@@ -116,7 +137,8 @@ TEST_F(GpuSparse, EmptyAndFullPatterns) {
   for (const char* problem :
        {"mb2ic64ih9oc64kh3ph1 dtype=f16 epilogue=acc+bias[k] sparsity=channel:0.5",
         "mb2ic64ih9oc64kh3ph1 dtype=f16 epilogue=acc+bias[k] sparsity=input:0.5@8",
-        "mb2ic64ih9oc64kh3ph1 dtype=f16 epilogue=acc+bias[k] sparsity=block:0.5@16x16"}) {
+        "mb2ic64ih9oc64kh3ph1 dtype=f16 epilogue=acc+bias[k] sparsity=block:0.5@16x16",
+        "mb2ic16ih9oc24kh3ph1 epilogue=acc+bias[k] sparsity=unstructured:0.5"}) {
     const ConvSpec spec = parse_problem(problem).spec;
     const std::int64_t units = sparsity_units(spec).units;
     for (const std::int64_t kept : {std::int64_t{1}, units}) {
