@@ -8,9 +8,10 @@ Features features(const KernelConfig& config) {
   if (config.target == TargetKind::kCuda) {
     const CudaConfig& c = config.cuda;
     // Of each tile and number of warps there is one shape of warps: their number is what varies.
-    return {{static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
-             c.masked, c.code, c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split, c.tp, c.tq},
-            5};
+    return {
+        {static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
+         c.masked, c.code, c.patch, c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split, c.tp, c.tq},
+        6};
   }
   const CpuConfig& c = config.cpu;
   return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.masked, c.mr, c.nv, c.kc, c.rows,

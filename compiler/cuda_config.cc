@@ -30,8 +30,8 @@ constexpr IntField kIntFields[] = {
     {"bm", &CudaConfig::bm, 512},      {"bn", &CudaConfig::bn, 512},
     {"bk", &CudaConfig::bk, 256},      {"wm", &CudaConfig::wm, 16},
     {"wn", &CudaConfig::wn, 16},       {"stages", &CudaConfig::stages, 8},
-    {"split", &CudaConfig::split, 64}, {"tp", &CudaConfig::tp, 512},
-    {"tq", &CudaConfig::tq, 512},
+    {"split", &CudaConfig::split, 64}, {"patch", &CudaConfig::patch, 1},
+    {"tp", &CudaConfig::tp, 512},      {"tq", &CudaConfig::tq, 512},
 };
 
 Family parse_family(std::string_view word) {
@@ -63,9 +63,10 @@ void parse_field(std::string_view word, std::string_view name, std::string_view 
     config.*field.member = parse_config_integer(word, name, value, field.limit);
     return;
   }
-  bad_config_word(word,
-                  "unknown field (known: bm, bn, bk, wm, wn, stages, split, split_by, order, tp, "
-                  "tq, code, masked)");
+  bad_config_word(
+      word,
+      "unknown field (known: bm, bn, bk, wm, wn, stages, split, patch, split_by, order, tp, "
+      "tq, code, masked)");
 }
 
 /// Why a field is set that nothing reads, or empty: equal code has one configuration.

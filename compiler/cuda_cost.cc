@@ -136,7 +136,12 @@ class GemmModel {
     const double exposed = c_.family == Family::kMma && k * size == 64 ? kShortStep : 1;
     const double math = exposed * m * n * k / (macs_per_cycle(c_, d_) * busy);
     const double weights = cuda::weight_row_bytes(c_);  // of a filter
-    const double tile = m * k * size + n * weights;
+    // A patch is copied once for all taps.
+    const double rows =
+        c_.patch == 1 ? static_cast<double>(cuda::patch_rows(c_)) /
+                            static_cast<double>(cuda::span_r(c_).size() * cuda::span_s(c_).size())
+                      : m;
+    const double tile = rows * k * size + n * weights;
     // Each warp reads its rows of both tiles; on the FMA units lanes share what they load.
     const double reads = warps * (warp_tile_m(c_) * k * size + warp_tile_n(c_) * weights) *
                          (c_.family == Family::kFma ? 2 : 1);
@@ -223,7 +228,7 @@ int cuda_resident_threads(const CudaDevice& d) {
 
 int gemm_registers(const ConvConfig& c) {
   const int tm = warp_tile_m(c), tn = warp_tile_n(c);
-  const int rows_a = cuda::gemm_thread_rows(c, c.block_m);
+  const int rows_a = c.patch == 1 ? tm / 16 : cuda::gemm_thread_rows(c, c.block_m);
   const int rows_b = cuda::gemm_thread_rows(c, c.block_n);
   const int accumulators = tm * tn / 32;
   // Fitted to ptxas 13.0, which keeps few of the filters of both halves at once.

@@ -13,10 +13,7 @@
 namespace convoke {
 namespace {
 
-constexpr int kBlockM[] = {32, 64, 128, 256};
-/// Kept filters fill fewer tiles than all of them: tiles in between leave less of the last wave
-/// idle.
-constexpr int kSparseBlockM[] = {96, 192};
+constexpr int kBlockM[] = {32, 64, 96, 128, 192, 256};
 constexpr int kBlockN[] = {16, 32, 64, 96, 128, 160, 192, 256};
 constexpr int kSplits[] = {2, 3, 4, 6, 8, 12, 16};
 constexpr std::int64_t kMaxWorkspace = std::int64_t{8} << 20;
@@ -29,29 +26,38 @@ struct Warps {
   int m, n;
 };
 
-/// Ways to cut a tile among warps, those whose warps read least from shared memory first: one with
-/// few and large warp tiles and one with twice the warps, which hide latency better.
+/// Whether a warp's tile has operands that are read often enough and sums that fit.
+bool good_warp_tile(int tm, int tn, int count) {
+  if ((tn % 16 != 0 && tn != 8) || tm * tn > 4096 || tm > 128 || tn > 128) return false;
+  // One or two warps with so many sums, and all the copies of a block to do, spill.
+  if (tm * tn == 4096 && count < 4) return false;
+  // Smaller tiles than 32x32 would read more than they multiply, but for narrow blocks.
+  return count == 1 || tm * tn >= 32 * 16;
+}
+
+/// Ways to cut a tile among warps: of each number of warps the two that read least from shared
+/// memory (measured: a row of warps may beat a square of them by a tenth, and the other way round);
+/// of the numbers the three largest, for many warps hide latency better and few read less.
 std::vector<Warps> warp_grids(int bm, int bn, bool pairs) {
-  std::vector<Warps> best;
-  for (const int count : {1, 2, 4, 8}) {
-    Warps found{0, 0};
-    int least = 0;
-    for (int m = 1; m <= count; m *= 2) {
+  std::vector<std::vector<Warps>> found;
+  for (const int count : {1, 2, 3, 4, 6, 8}) {
+    std::vector<Warps> grids;
+    for (int m = 1; m <= count; ++m) {
       const int n = count / m;
-      if (bm % (16 * m) != 0 || bn % (8 * n) != 0) continue;
-      const int tm = bm / m, tn = bn / n;
-      if ((tn % 16 != 0 && tn != 8) || tm * tn > 4096 || tm > 128 || tn > 128) continue;
-      // One or two warps with so many sums, and all the copies of a block to do, spill.
-      if (tm * tn == 4096 && count < 4) continue;
-      // Smaller tiles than 32x32 would read more than they multiply, but for narrow blocks.
-      if (count > 1 && tm * tn < 32 * 16) continue;
-      // Of two of four weights a row of pixels is twice as long as one of filters.
-      const int reads = pairs ? 2 * tm + tn : tm + tn;
-      if (found.m == 0 || reads < least) found = {m, n}, least = reads;
+      if (count % m == 0 && bm % (16 * m) == 0 && bn % (8 * n) == 0 &&
+          good_warp_tile(bm / m, bn / n, count))
+        grids.push_back({m, n});
     }
-    if (found.m != 0) best.push_back(found);
+    // Of two of four weights a row of pixels is twice as long as one of filters.
+    const auto reads = [&](const Warps& w) { return (pairs ? 2 : 1) * bm / w.m + bn / w.n; };
+    std::stable_sort(grids.begin(), grids.end(),
+                     [&](const Warps& a, const Warps& b) { return reads(a) < reads(b); });
+    if (grids.size() > 2) grids.resize(2);
+    if (!grids.empty()) found.push_back(std::move(grids));
   }
-  if (best.size() > 3) best.erase(best.begin(), best.end() - 3);
+  std::vector<Warps> best;
+  for (std::size_t i = found.size() > 3 ? found.size() - 3 : 0; i < found.size(); ++i)
+    best.insert(best.end(), found[i].begin(), found[i].end());
   return best;
 }
 
@@ -69,10 +75,6 @@ class GemmSpace {
     for (const int bm : kBlockM)
       for (const int bn : kBlockN)
         if (useful(bm, bn)) tiles(bm, bn);
-    if (!spec_.sparsity.empty() && !base_.masked)
-      for (const int bm : kSparseBlockM)
-        for (const int bn : kBlockN)
-          if (useful(bm, bn)) tiles(bm, bn);
     return std::move(found_);
   }
 
@@ -105,6 +107,9 @@ class GemmSpace {
 
   void orders(CudaConfig config) {
     splits(config);
+    CudaConfig patch = config;
+    patch.patch = 1;
+    add(patch);
     const bool dead_at_some = spec_.mean_valid_r() < static_cast<double>(spec_.live_r().size()) ||
                               spec_.mean_valid_s() < static_cast<double>(spec_.live_s().size());
     if (spec_.p * spec_.q > kMaxBatchOrderPixels || !dead_at_some) return;

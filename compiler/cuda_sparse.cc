@@ -55,14 +55,18 @@ void for_each_entry(const ConvConfig& c, const SparsityPattern& pattern, const B
       const std::int64_t list = cuda::list_of(c, group, tile);
       const std::int64_t begin = tile * c.block_n;
       const std::int64_t end = c.per_input ? begin + 1 : std::min(begin + c.block_n, filters);
-      for (const Tap& tap : taps)
-        for (std::int64_t channel = 0; channel < channels; channel += cuda::list_channels(c)) {
-          std::uint32_t bits = 0;
-          for (std::int64_t k = begin; k < end; k += c.unit_k)
-            if (pattern.keeps(group * filters + k, tap.r, tap.s, channel))
-              bits |= 1u << (k - begin) / c.unit_k;
-          if (bits != 0) body(tap, channel, bits);
-        }
+      // Of patches, all taps of a patch's channels come before the next channels.
+      const std::int64_t run = c.patch == 1 ? c.block_k : channels;
+      for (std::int64_t first = 0; first < channels; first += run)
+        for (const Tap& tap : taps)
+          for (std::int64_t channel = first; channel < first + run;
+               channel += cuda::list_channels(c)) {
+            std::uint32_t bits = 0;
+            for (std::int64_t k = begin; k < end; k += c.unit_k)
+              if (pattern.keeps(group * filters + k, tap.r, tap.s, channel))
+                bits |= 1u << (k - begin) / c.unit_k;
+            if (bits != 0) body(tap, channel, bits);
+          }
       ends_list(list);
     }
   }

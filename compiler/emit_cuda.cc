@@ -137,6 +137,7 @@ std::string initialisers(const ConvConfig& config) {
   add("stages", &ConvConfig::stages), add("split_k", &ConvConfig::split_k);
   add("split_by", &ConvConfig::split_by), add("order", &ConvConfig::order);
   add("tile_p", &ConvConfig::tile_p), add("tile_q", &ConvConfig::tile_q);
+  add("patch", &ConvConfig::patch);
   add("sparse", &ConvConfig::sparse), add("bound", &ConvConfig::bound);
   add("per_input", &ConvConfig::per_input), add("per_filter", &ConvConfig::per_filter);
   add("unit_k", &ConvConfig::unit_k), add("unit_c", &ConvConfig::unit_c);
@@ -189,7 +190,7 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
   c.warps_m = config.wm, c.warps_n = config.wn;
   c.stages = config.stages;
   c.split_k = config.split == 0 ? 1 : config.split;
-  c.split_by = config.split_by, c.order = config.order;
+  c.split_by = config.split_by, c.order = config.order, c.patch = config.patch;
   c.tile_p = config.tp, c.tile_q = config.tq;
   set_sparsity(spec, config.masked, c);
   if (c.family == cuda::Family::kSparse) set_kept_weights(spec, config.code, c);

@@ -59,6 +59,7 @@ struct CudaConfig {
   int split = 0;        ///< blocks that share a tile's reduction; 0 or 1 is one
   int tp = 0, tq = 0;   ///< rows and columns of a tile's pixels
   bool code = false;    ///< kept weights are instructions, not tables
+  int patch = 0;        ///< 1: images as patches that all taps read
   bool masked = false;  ///< as CpuConfig::masked
   bool operator==(const CudaConfig&) const = default;
 };

@@ -3,18 +3,30 @@
 #pragma once
 
 #include "templates/conv_config.h"
+#include "templates/patch.cuh"
 #include "templates/store.cuh"
 #include "templates/tile_loader.cuh"
 
 namespace convoke::cuda {
 
-template <bool kGathers, ConvConfig kCfg>
+enum class Loading { kAsync, kGather, kPatch };
+template <ConvConfig kCfg>
+constexpr Loading loading() {
+  return kCfg.patch == 1              ? Loading::kPatch
+         : gemm_copy_bytes(kCfg) == 0 ? Loading::kGather
+                                      : Loading::kAsync;
+}
+template <ConvConfig kCfg, Loading kLoading = loading<kCfg>()>
 struct LoaderOf {
   using Type = AsyncLoader<kCfg>;
 };
 template <ConvConfig kCfg>
-struct LoaderOf<true, kCfg> {
+struct LoaderOf<kCfg, Loading::kGather> {
   using Type = GatherLoader<kCfg>;
+};
+template <ConvConfig kCfg>
+struct LoaderOf<kCfg, Loading::kPatch> {
+  using Type = PatchLoader<kCfg>;
 };
 
 /// The block's tile (gemm_blocks() says the order) and its part of the reduction.
@@ -56,10 +68,12 @@ __device__ __forceinline__ void multiply_steps(Tile& tile, typename Tile::Fragme
   constexpr int kSteps = Tile::kSteps;
   constexpr bool kLast = kStep + 1 == kSteps;
   if constexpr (kStep < kSteps) {
-    const unsigned here = static_cast<unsigned>(ring.slot * (G::kTileA + G::kTileB));
+    const unsigned here = static_cast<unsigned>(G::kRing + ring.slot * (G::kTileA + G::kTileB));
     if constexpr (!Tile::kAhead) tile.template load<kStep>(f[0], here, here + G::kTileA);
-    if constexpr (kStep == 0)
+    if constexpr (kStep == 0) {
       if (more) loader.begin(ring.free_slot);
+      if constexpr (kCfg.patch == 1) loader.copy_ahead();
+    }
     if constexpr (!kLast)
       if (more) loader.template copy<kStep, kSteps - 1>();
     if constexpr (kLast) {
@@ -68,9 +82,10 @@ __device__ __forceinline__ void multiply_steps(Tile& tile, typename Tile::Fragme
       ptx::cp_async_wait<kCfg.stages - 2>();
       __syncthreads();  // the next tile has landed, and everybody has read the last of this one
       ring.advance<kCfg.stages>();
+      if constexpr (kCfg.patch == 1) tile.advance();
     }
     if constexpr (Tile::kAhead) {
-      const unsigned next = static_cast<unsigned>(ring.slot * (G::kTileA + G::kTileB));
+      const unsigned next = static_cast<unsigned>(G::kRing + ring.slot * (G::kTileA + G::kTileB));
       tile.template load<(kStep + 1) % kSteps>(f[(kStep + 1) % 2], next, next + G::kTileA);
       tile.template multiply<kStep>(f[kStep % 2]);
     } else {
@@ -88,9 +103,9 @@ __device__ __forceinline__ void multiply_tiles(const ConvArgs& args, const Block
   using G = Gemm<kCfg>;
   static_assert(Tile::kSteps % 2 == 0, "the operands of the first step are in the first buffer");
   constexpr int kAhead = kCfg.stages - 1;
-  constexpr bool kGathers = gemm_copy_bytes(kCfg) == 0;
-  constexpr int kUnroll = kGathers ? 1 : kAhead;  // a gather is long code: once is enough
-  typename LoaderOf<kGathers, kCfg>::Type loader(args, work);
+  // A gather is long code: once is enough.
+  constexpr int kUnroll = loading<kCfg>() == Loading::kGather ? 1 : kAhead;
+  typename LoaderOf<kCfg>::Type loader(args, work);
   const int tiles = work.k_end - work.k_begin;
 #pragma unroll kUnroll
   for (int i = 0; i < kAhead; ++i) {
@@ -104,7 +119,7 @@ __device__ __forceinline__ void multiply_tiles(const ConvArgs& args, const Block
   ptx::cp_async_wait<kAhead - 1>();
   __syncthreads();
   typename Tile::Fragments f[2];
-  if constexpr (Tile::kAhead) tile.template load<0>(f[0], 0, G::kTileA);
+  if constexpr (Tile::kAhead) tile.template load<0>(f[0], G::kRing, G::kRing + G::kTileA);
   Ring ring{0, kAhead};
 #pragma unroll 1
   for (int i = 0; i < tiles; ++i)
@@ -117,7 +132,7 @@ __device__ __forceinline__ void run_gemm(const ConvArgs& args) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int split = static_cast<int>(blockIdx.x % kCfg.split_k);
   const BlockWork<kCfg> work = block_work<kCfg>(args, split);
-  Tile tile(warp / kCfg.warps_n, warp % kCfg.warps_n);
+  Tile tile(work.pixels, warp / kCfg.warps_n, warp % kCfg.warps_n);
   multiply_tiles(args, work, tile);
   if constexpr (cluster(kCfg).x > 1) {
     store_cluster<kCfg, Epilogue>(args, work, tile);

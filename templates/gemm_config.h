@@ -26,13 +26,15 @@ constexpr long long k_per_group(const ConvConfig& c) { return c.k / c.groups; }
 constexpr long long gemm_filters(const ConvConfig& c) {
   return c.sparse == Sparse::kFilters ? c.kept : k_per_group(c);
 }
-/// Channels of a list's entry: as many as divide both a unit and a group, so that none is cut off.
+/// Channels of a list's entry: as many as divide both a unit and a group, so that none is cut off;
+/// of patches, those of one.
 constexpr long long list_channels(const ConvConfig& c) {
   long long a = c.unit_c, b = c_per_group(c);
   while (b != 0) {
     const long long rest = a % b;
     a = b, b = rest;
   }
+  if (c.patch == 1 && a % c.block_k == 0) return c.block_k;
   return a;
 }
 constexpr int gemm_threads(const ConvConfig& c) { return c.warps_m * c.warps_n * 32; }
@@ -113,8 +115,34 @@ constexpr int weight_row_bytes(const ConvConfig& c) {
   const int dense = c.block_k * size_of(c.x_type);
   return c.sparse == Sparse::kPairs ? dense / 2 + c.block_k / 8 : dense;
 }
+/// Patches: rows, each a pixel of the images, that hold what all taps of a tile read: from the
+/// first pixel's first tap to the last one's last, wherever the tile begins.
+constexpr long long patch_rows(const ConvConfig& c) {
+  const auto positive = [](long long a) { return a > 0 ? a : 0; };
+  const long long steps = c.block_m - 1;
+  const long long row_ends = (steps + c.q - 1) / c.q,
+                  image_ends = (steps + c.p * c.q - 1) / (c.p * c.q);
+  return 1 + steps * c.stride_w + row_ends * positive(c.stride_h * c.w - c.q * c.stride_w) +
+         image_ends * positive((c.h - c.p * c.stride_h) * c.w) +
+         (span_r(c).size() - 1) * c.dilation_h * c.w + (span_s(c).size() - 1) * c.dilation_w;
+}
+/// Two where there are more channels than one patch holds: one is read, one copied.
+constexpr long long patch_buffers(const ConvConfig& c) {
+  return c_per_group(c) == c.block_k ? 1 : 2;
+}
+/// Taps beside whose multiplication a piece of the next patch is copied: what is copied beside the
+/// last few would land too late.
+constexpr int patch_shares(const ConvConfig& c) {
+  return static_cast<int>(span_r(c).size() * span_s(c).size()) + 2 - c.stages;
+}
+/// Shared memory before the ring: the patches and a row of zeros.
+constexpr long long patch_bytes(const ConvConfig& c) {
+  return c.patch == 1 ? (patch_buffers(c) * patch_rows(c) + 1) * (c.block_k * size_of(c.x_type))
+                      : 0;
+}
+
 constexpr long long tile_bytes(const ConvConfig& c) {
-  return static_cast<long long>(c.block_m) * c.block_k * size_of(c.x_type) +
+  return static_cast<long long>(c.patch == 1 ? 0 : c.block_m) * c.block_k * size_of(c.x_type) +
          static_cast<long long>(c.block_n) * weight_row_bytes(c);
 }
 /// Floats after each staged row, so that rows start in other banks. Where a lane's sums are
@@ -137,7 +165,8 @@ constexpr long long tabled_positions(const ConvConfig& c) {
   return gemm_copy_bytes(c) == 0 && padded <= kMaxTabledPositions ? padded : 0;
 }
 constexpr long long gemm_shared_bytes(const ConvConfig& c) {
-  const long long ring = tile_bytes(c) * c.stages + tabled_positions(c) * kPositionBytes;
+  const long long ring =
+      patch_bytes(c) + tile_bytes(c) * c.stages + tabled_positions(c) * kPositionBytes;
   return ring > staging_bytes(c) ? ring : staging_bytes(c);
 }
 
@@ -178,6 +207,26 @@ constexpr int reduce_width(const ConvConfig& c) {
 }
 constexpr int kReduceThreads = 256;
 
+inline constexpr long long kMaxPatchRows = 4096;
+/// Why images cannot come as patches, or null.
+constexpr const char* why_illegal_patch(const ConvConfig& c) {
+  if (c.family != Family::kMma) return "patch=1 is for the mma family";
+  if (c.order != PixelOrder::kImage) return "patch=1 needs order=image";
+  if (c.split_k > 1) return "patch=1 does not go with a split";
+  if (gemm_copy_bytes(c) != kChunkBytes || c_per_group(c) % c.block_k != 0)
+    return "patch=1 needs nhwc images and channels of a group in multiples of bk";
+  if (c.sparse == Sparse::kPairs) return "patch=1 does not go with pairs";
+  if (c.sparse == Sparse::kLists && (!c.per_input || list_channels(c) % c.block_k != 0))
+    return "patch=1 goes with lists of input channels in multiples of bk alone";
+  if (span_r(c).size() * span_s(c).size() < 2) return "patch=1 needs two taps or more";
+  if (c.stride_h > 1024 || c.stride_w > 1024 || c.h > (1 << 20) || c.w > (1 << 20) ||
+      patch_rows(c) > kMaxPatchRows)
+    return "a patch must not exceed 4096 pixels";
+  if (patch_buffers(c) > 1 && patch_shares(c) < 1)
+    return "stages must not exceed the taps + 1 where there are several patches";
+  return nullptr;
+}
+
 /// Why the GEMM families cannot run this, or null. `shared` is the most that a block can have.
 constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long long shared) {
   const bool mma = c.family == Family::kMma;
@@ -216,6 +265,9 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
     if (c.x_layout != Layout::kNhwc) return "order=batch needs nhwc images";
     if (gemm_copy_bytes(c) == 0 || c_per_group(c) % c.block_k != 0)
       return "order=batch needs channels of a group in multiples of bk";
+  }
+  if (c.patch == 1) {
+    if (const char* why = why_illegal_patch(c)) return why;
   }
   if (c.r > kMaxGemmTaps || c.s > kMaxGemmTaps)
     return "filters of more than 1024 rows or columns are for the direct family";

@@ -33,8 +33,10 @@ struct Gemm {
   static constexpr int kTaps = kRs * kSs;
   static constexpr int kReduction = kTaps * kC;
   static constexpr int kRowBytes = kCfg.block_k * kSize;
-  static constexpr int kTileA = kCfg.block_m * kRowBytes;
+  /// Of a stage; a patch is in front of the ring instead of a tile of A in each of its stages.
+  static constexpr int kTileA = kCfg.patch == 1 ? 0 : kCfg.block_m * kRowBytes;
   static constexpr int kTileB = kCfg.block_n * weight_row_bytes(kCfg);
+  static constexpr int kRing = static_cast<int>(patch_bytes(kCfg));  ///< where the stages begin
 
   /// Elements between neighbours of the images.
   static constexpr long long kStrideC = kNhwc ? 1 : kCfg.h * kCfg.w;
@@ -183,14 +185,28 @@ struct PixelTile {
       pixel -= image * G::kPixels;
     }
     const int p = pixel / static_cast<int>(kCfg.q), q = pixel % static_cast<int>(kCfg.q);
-    const int h = static_cast<int>(p * kCfg.stride_h - kCfg.pad_h + G::kR0 * kCfg.dilation_h);
-    const int w = static_cast<int>(q * kCfg.stride_w - kCfg.pad_w + G::kS0 * kCfg.dilation_w);
+    const int h = first_h(p), w = first_w(q);
     if (row < rows) taps.set(h, w);
     return (static_cast<Offset>(image) * static_cast<Offset>(G::kImage) +
             static_cast<Offset>(static_cast<long long>(h)) * static_cast<Offset>(G::kStrideH) +
             static_cast<Offset>(static_cast<long long>(w)) * static_cast<Offset>(G::kStrideW) +
             static_cast<Offset>(group) * static_cast<Offset>(G::kC * G::kStrideC)) *
            static_cast<Offset>(G::kSize);
+  }
+  /// The taps of a row of a tile that is a strip of images (kImage); none of a row that is not
+  /// valid.
+  __device__ __forceinline__ void set_taps(int row, PixelTaps<kCfg>& taps) const {
+    const int pixel = (in_image + row) % G::kPixels;
+    if (row < rows)
+      taps.set(first_h(pixel / static_cast<int>(kCfg.q)),
+               first_w(pixel % static_cast<int>(kCfg.q)));
+  }
+  /// Input row and column of tap (0, 0) of the spans.
+  static __device__ __forceinline__ int first_h(int p) {
+    return static_cast<int>(p * kCfg.stride_h - kCfg.pad_h + G::kR0 * kCfg.dilation_h);
+  }
+  static __device__ __forceinline__ int first_w(int q) {
+    return static_cast<int>(q * kCfg.stride_w - kCfg.pad_w + G::kS0 * kCfg.dilation_w);
   }
   /// Output pixel number (n * P + p) * Q + q of a valid row.
   __device__ __forceinline__ long long pixel_of(int row) const {
@@ -270,6 +286,16 @@ struct Reduction<kCfg, true> {
   __device__ __forceinline__ long long row_bytes() const {
     return static_cast<long long>(length) * G::kSize;
   }
+};
+
+/// What a block works on.
+template <ConvConfig kCfg>
+struct BlockWork {
+  PixelTile<kCfg> pixels;
+  int group;
+  int filter;  ///< first of the tile, within the group, as the weights are packed
+  Reduction<kCfg> reduction;
+  int k_begin, k_end;  ///< its part of the reduction, in tiles of block_k
 };
 
 }  // namespace convoke::cuda

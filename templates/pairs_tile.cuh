@@ -23,7 +23,7 @@ class PairsTile {
   static constexpr int kSteps = 2 * kParts;                ///< 32 positions, then the other 32
   static constexpr bool kAhead = true;  ///< operands are loaded a step before they are multiplied
 
-  __device__ __forceinline__ PairsTile(int warp_m, int warp_n) {
+  __device__ __forceinline__ PairsTile(const PixelTile<kCfg>&, int warp_m, int warp_n) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const unsigned memory = ptx::shared_address(shared_memory());
     // Lanes name eight pixels of each of four chunks; rows of tiles begin at multiples of eight.

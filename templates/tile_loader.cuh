@@ -8,25 +8,9 @@
 #include "templates/im2col.cuh"
 #include "templates/ptx/cp_async.cuh"
 #include "templates/types.cuh"
+#include "templates/weight_copies.cuh"
 
 namespace convoke::cuda {
-
-/// What a block works on.
-template <ConvConfig kCfg>
-struct BlockWork {
-  PixelTile<kCfg> pixels;
-  int group;
-  int filter;  ///< first of the tile, within the group, as the weights are packed
-  Reduction<kCfg> reduction;
-  int k_begin, k_end;  ///< its part of the reduction, in tiles of block_k
-};
-
-/// Where the 16-byte chunk `chunk` of a tile's row lies.
-template <ConvConfig kCfg>
-__device__ __forceinline__ unsigned chunk_offset(int row, int chunk) {
-  return static_cast<unsigned>(row * Gemm<kCfg>::kRowBytes +
-                               ((chunk ^ swizzle<kCfg>(row)) * kChunkBytes));
-}
 
 template <ConvConfig kCfg>
 class AsyncLoader {
@@ -37,19 +21,13 @@ class AsyncLoader {
       : ring_(ptx::shared_address(shared_memory())),
         column_(static_cast<int>(threadIdx.x) % kCopies),
         row_(static_cast<int>(threadIdx.x) / kCopies),
-        reduction_(work.reduction) {
+        reduction_(work.reduction),
+        copies_(args, work) {
     x_ = static_cast<const char*>(args.x) + work.pixels.first_image * (G::kImage * G::kSize);
 #pragma unroll
     for (int i = 0; i < kRowsA; ++i)
       offset_[i] = work.pixels.row_offset(row_ + i * kRowStep, work.group, taps_[i]);
-    if constexpr (kPairs)
-      w_ = static_cast<const char*>(args.w) + threadIdx.x * kChunkBytes +
-           pairs_tile(kCfg, work.group, work.filter / kCfg.block_n, 0) * G::kTileB;
-    else
-      w_ = reduction_.weights + row_ * reduction_.row_bytes();
-    filters_ = G::kK - work.filter - row_;
-    // Else the compiler computes both anew at every copy.
-    x_ = ptx::opaque(x_), w_ = ptx::opaque(w_);
+    x_ = ptx::opaque(x_);  // else the compiler computes it anew at every copy
     start(work);
   }
 
@@ -58,10 +36,7 @@ class AsyncLoader {
     to_ = ring_ + slot * (G::kTileA + G::kTileB);
     need_ = PixelTaps<kCfg>::need(at_);
     image_ = image_delta<kCfg>(at_);
-    if constexpr (kPairs)
-      weights_ = w_ + static_cast<long long>(pairs_tile_k()) * G::kTileB;
-    else
-      weights_ = w_ + Reduction<kCfg>::weight_delta(static_cast<unsigned>(k_), at_);
+    weights_ = copies_.at(static_cast<unsigned>(kPairs ? pairs_tile_k() : k_), at_);
     valid_ = at_.valid;
     advance();
   }
@@ -75,7 +50,7 @@ class AsyncLoader {
         ptx::cp_async<kBytes>(to_ + offset_in_tile(row), x_ + (offset_[i] + image_),
                               taps_[i].has(need_));
     }
-    copy_weights<kPart, kParts>();
+    copies_.template copy<kPart, kParts>(to_ + G::kTileA, weights_, kWholeSteps || valid_);
   }
   /// Nothing is left to do: the copies end by themselves.
   __device__ __forceinline__ void end() {}
@@ -86,37 +61,12 @@ class AsyncLoader {
   static constexpr int kElements = kBytes / G::kSize;
   static constexpr int kRowStep = G::kThreads / kCopies;
   static constexpr int kRowsA = gemm_thread_rows(kCfg, kCfg.block_m);
-  static constexpr int kRowsB = gemm_thread_rows(kCfg, kCfg.block_n);
   static constexpr bool kLists = kCfg.sparse == Sparse::kLists;
   static constexpr bool kPairs = kCfg.sparse == Sparse::kPairs;
   static constexpr bool kWholeSteps = !kLists && G::kReduction % kCfg.block_k == 0;
-  static constexpr bool kWholeFilters = G::kK % kCfg.block_n == 0;
 
   __device__ __forceinline__ unsigned offset_in_tile(int row) const {
     return chunk_offset<kCfg>(row, column_ * kBytes / kChunkBytes) + column_ * kBytes % kChunkBytes;
-  }
-  template <int kPart, int kParts>
-  __device__ __forceinline__ void copy_weights() {
-    if constexpr (kPairs) {  // as they lie, in 16-byte chunks, thread after thread
-      constexpr int kChunks = G::kTileB / kChunkBytes;
-      constexpr int kRounds = (kChunks + G::kThreads - 1) / G::kThreads;
-#pragma unroll
-      for (int i = kRounds * kPart / kParts; i < kRounds * (kPart + 1) / kParts; ++i) {
-        const int chunk = static_cast<int>(threadIdx.x) + i * G::kThreads;
-        if ((i + 1) * G::kThreads <= kChunks || chunk < kChunks)
-          ptx::cp_async<kChunkBytes>(to_ + G::kTileA + chunk * kChunkBytes,
-                                     weights_ + i * (G::kThreads * kChunkBytes), true);
-      }
-    } else {
-#pragma unroll
-      for (int i = kRowsB * kPart / kParts; i < kRowsB * (kPart + 1) / kParts; ++i) {
-        const int row = row_ + i * kRowStep;
-        const bool valid = (kWholeSteps || valid_) && (kWholeFilters || i * kRowStep < filters_);
-        if (kCfg.block_n % kRowStep == 0 || row < kCfg.block_n)
-          ptx::cp_async<kBytes>(to_ + G::kTileA + offset_in_tile(row),
-                                weights_ + i * (kRowStep * reduction_.row_bytes()), valid);
-      }
-    }
   }
   /// Number of the next tile of packed pairs.
   __device__ __forceinline__ int pairs_tile_k() {
@@ -167,13 +117,13 @@ class AsyncLoader {
     }
   }
 
-  const char *x_, *w_;
+  const char* x_;
   unsigned ring_;
   int column_, row_;
   Reduction<kCfg> reduction_;
+  WeightCopies<kCfg> copies_;
   typename G::ImageOffset offset_[kRowsA];
   PixelTaps<kCfg> taps_[kRowsA];
-  int filters_;
   Position at_;                              // of the next tile
   int k_ = 0;                                // lists: next position; pairs: next tile
   int tap_ = 0;                              // kImage
