@@ -78,6 +78,26 @@ constexpr ConvConfig wide() {
   return c;
 }
 
+/// Images as patches: rows that cross images, tails, a border wider than the filter's reach.
+constexpr ConvConfig patch(int c, int k, int h, int r, int block_m, int warps_m) {
+  ConvConfig config = problem(c, k, h, r, Sparse::kDense);
+  config.patch = 1, config.bound = false;
+  config.block_m = block_m, config.warps_m = warps_m, config.warps_n = 1;
+  return config;
+}
+constexpr ConvConfig patch_strided() {
+  ConvConfig c = patch(64, 24, 11, 5, 64, 2);
+  c.block_k = 32, c.stride_h = c.stride_w = 2, c.w = 17, c.s = 3, c.pad_w = 1;
+  c.p = 6, c.q = 9;
+  return c;
+}
+constexpr ConvConfig patch_grouped() {
+  ConvConfig c = patch(128, 40, 9, 3, 96, 3);
+  c.groups = 2, c.dilation_h = 2, c.pad_h = 0, c.pad_w = 1;
+  c.p = 5, c.q = 9, c.block_k = 32, c.stages = 4;
+  return c;
+}
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 template <ConvConfig kCfg>
@@ -209,6 +229,23 @@ TEST(PairsKernel, GroupsStridesAndDilations) { EmulatedRun<grouped_strided()>(2)
 TEST(PairsKernel, SplitReduction) { EmulatedRun<split()>(2).check(); }
 TEST(PairsKernel, BatchOrder) { EmulatedRun<by_batch()>(34).check(); }
 TEST(PairsKernel, WarpsOf48PixelsBy32Filters) { EmulatedRun<wide()>(3).check(); }
+
+TEST(PatchKernel, TilesThatCrossRowsAndImages) {
+  EmulatedRun<patch(64, 40, 7, 3, 64, 2)>(3).check();    // one patch
+  EmulatedRun<patch(192, 24, 5, 3, 128, 4)>(2).check();  // three
+}
+TEST(PatchKernel, NoPadding) {
+  constexpr ConvConfig kValid = [] {
+    ConvConfig c = patch(64, 16, 9, 3, 32, 1);
+    c.pad_h = c.pad_w = 0, c.p = c.q = 7;
+    return c;
+  }();
+  EmulatedRun<kValid>(3).check();
+}
+TEST(PatchKernel, StridesGroupsAndDilations) {
+  EmulatedRun<patch_strided()>(2).check();
+  EmulatedRun<patch_grouped()>(2).check();
+}
 
 }  // namespace
 }  // namespace convoke::cuda
