@@ -118,6 +118,7 @@ std::vector<std::uint32_t> filter_words(const ConvConfig& c, const SparsityPatte
     for (std::size_t i = 0; i < kept.size(); ++i)
       places[static_cast<std::size_t>(group * filters + kept[i])] = static_cast<std::uint32_t>(i);
   }
+  words.resize(static_cast<std::size_t>(cuda::first_place_word(c)));
   words.insert(words.end(), places.begin(), places.end());
   return words;
 }

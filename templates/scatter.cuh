@@ -39,13 +39,14 @@ __device__ __forceinline__ int output_channel(const ConvArgs& args, int packed) 
 /// Place of an output channel (of all groups) among the packed filters of its group, or kPruned.
 template <ConvConfig kCfg>
 __device__ __forceinline__ unsigned packed_place(const ConvArgs& args, int channel) {
-  return __ldg(args.pattern + kCfg.groups * kCfg.kept + channel);
+  return __ldg(args.pattern + first_place_word(kCfg) + channel);
 }
 
 /// Output channels of a group that go with its packed filters [first, last).
 template <ConvConfig kCfg>
 struct OutputRange {
   int begin, end;
+  OutputRange() = default;
   __device__ __forceinline__ OutputRange(const ConvArgs& args, int group, int first, int last) {
     constexpr int kKept = static_cast<int>(kCfg.kept);
     constexpr int kOutputs = static_cast<int>(k_per_group(kCfg));
@@ -55,50 +56,88 @@ struct OutputRange {
   }
 };
 
-/// Finishes and stores the outputs of packed filters [first, last) of a group at `rows` rows, by
-/// kLanes threads of which this is number `lane`. sum_at(row, i) is the sum of packed filter
-/// first + i, pixel_of(row) the pixel or -1. Returns whether a sum was NaN.
-template <ConvConfig kCfg, typename Epilogue, int kLanes, typename SumAt, typename PixelOf>
-__device__ __forceinline__ bool scatter_rows(const ConvArgs& args, int group, int first, int last,
-                                             int rows, int lane, const SumAt& sum_at,
+/// Where the sums of `kCount` neighbouring output channels stand in a staged row: a float behind a
+/// row that is zero stands for the pruned ones and those of other tiles.
+template <ConvConfig kCfg, int kCount, typename OffsetOf>
+__device__ __forceinline__ void staged_offsets(const ConvArgs& args, int channel, int first,
+                                               int last, int zero, const OffsetOf& offset_of,
+                                               int (&offsets)[kCount]) {
+  const unsigned* const from = args.pattern + first_place_word(kCfg) + channel;
+  unsigned places[kCount];
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) {
+    if constexpr (kCount % kEntryWords != 0) {
+      places[j] = __ldg(from + j);
+    } else if (j % kEntryWords == 0) {
+      const uint4 four = __ldg(reinterpret_cast<const uint4*>(from + j));
+      places[j] = four.x, places[j + 1] = four.y, places[j + 2] = four.z, places[j + 3] = four.w;
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) {
+    const int at = static_cast<int>(places[j]) - first;  // kPruned: negative
+    offsets[j] = at >= 0 && at < last - first ? offset_of(at) : zero;
+  }
+}
+
+/// Element j of a few that live in registers, which have no run-time index.
+template <int kCount>
+__device__ __forceinline__ int offset_at(const int (&offsets)[kCount], int j) {
+  int at = offsets[0];
+#pragma unroll
+  for (int i = 1; i < kCount; ++i) at = i == j ? offsets[i] : at;
+  return at;
+}
+
+/// Finishes and stores the outputs that go with packed filters [first, last) of a group at kRows
+/// rows, by kLanes threads of which this is number `lane`. The sum of packed filter first + i of a
+/// row stands at offset_of(i) of the row, a zero at `zero`; sum_at(row, offset) reads it,
+/// pixel_of(row) is the pixel or -1. Returns whether a sum was NaN.
+template <ConvConfig kCfg, typename Epilogue, int kLanes, int kRows, typename OffsetOf,
+          typename SumAt, typename PixelOf>
+__device__ __forceinline__ bool scatter_rows(const ConvArgs& args, const OutputRange<kCfg>& range,
+                                             int group, int first, int last, int zero, int lane,
+                                             const OffsetOf& offset_of, const SumAt& sum_at,
                                              const PixelOf& pixel_of) {
   constexpr bool kNhwc = kCfg.y_layout == Layout::kNhwc;
   constexpr int kCount = store_width(kCfg);
   // nhwc: eight neighbouring lanes write a row, nchw: sixteen write neighbouring pixels.
   constexpr int kAcross = kNhwc ? 8 : kLanes / 16;
   constexpr int kDown = kLanes / kAcross;
-  const OutputRange<kCfg> range(args, group, first, last);
+  constexpr int kRowsOfLane = (kRows + kDown - 1) / kDown;
   const int base = group * static_cast<int>(k_per_group(kCfg));
   bool saw_nan = false;
 #pragma unroll 1
   for (int chunk = range.begin / kCount + (kNhwc ? lane % kAcross : lane / kDown);
        chunk * kCount < range.end; chunk += kAcross) {
     const int channel = chunk * kCount;
-    unsigned place[kCount];
+    int offsets[kCount];
+    staged_offsets<kCfg>(args, base + channel, first, last, zero, offset_of, offsets);
+    const auto row_of = [&](int i) { return (kNhwc ? lane / kAcross : lane % kDown) + i * kDown; };
+    const auto pixel_at = [&](int row) {
+      return kRows % kDown == 0 || row < kRows ? pixel_of(row) : -1;
+    };
+    if (channel >= range.begin && channel + kCount <= range.end) {
 #pragma unroll
-    for (int j = 0; j < kCount; ++j) place[j] = packed_place<kCfg>(args, base + channel + j);
-    const bool whole = channel >= range.begin && channel + kCount <= range.end;
+      for (int i = 0; i < kRowsOfLane; ++i) {
+        const long long pixel = pixel_at(row_of(i));
+        float sums[kCount];
+#pragma unroll
+        for (int j = 0; j < kCount; ++j) sums[j] = pixel < 0 ? 0 : sum_at(row_of(i), offsets[j]);
+        saw_nan |= gemm_pads(kCfg) && any_nan(sums);
+        if (pixel >= 0) finish_and_store<kCfg, Epilogue>(args, sums, pixel, base + channel);
+      }
+      continue;
+    }
+    // The first and the last channels, of which others write a part.
 #pragma unroll 1
-    for (int row = kNhwc ? lane / kAcross : lane % kDown; row < rows; row += kDown) {
-      const long long pixel = pixel_of(row);
-      if (pixel < 0) continue;
-      float sums[kCount];
-#pragma unroll
-      for (int j = 0; j < kCount; ++j) {
-        const bool here = channel + j >= range.begin && channel + j < range.end;
-        sums[j] = here && place[j] != kPruned ? sum_at(row, static_cast<int>(place[j]) - first) : 0;
-      }
-      saw_nan |= gemm_pads(kCfg) && any_nan(sums);
-      if (whole) {
-        finish_and_store<kCfg, Epilogue>(args, sums, pixel, base + channel);
-        continue;
-      }
-#pragma unroll
-      for (int j = 0; j < kCount; ++j) {
-        if (channel + j < range.begin || channel + j >= range.end) continue;
-        float one[1] = {sums[j]};
-        finish_and_store<kCfg, Epilogue>(args, one, pixel, base + channel + j);
-      }
+    for (int i = 0; i < kRowsOfLane * kCount; ++i) {
+      const int row = row_of(i / kCount), at = channel + i % kCount;
+      const long long pixel = pixel_at(row);
+      if (pixel < 0 || at < range.begin || at >= range.end) continue;
+      float one[1] = {sum_at(row, offset_at(offsets, i % kCount))};
+      saw_nan |= gemm_pads(kCfg) && any_nan(one);
+      finish_and_store<kCfg, Epilogue>(args, one, pixel, base + at);
     }
   }
   return saw_nan;

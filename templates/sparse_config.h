@@ -52,6 +52,10 @@ constexpr long long list_of(const ConvConfig& c, long long group, long long tile
 constexpr long long first_entry_word(const ConvConfig& c) {
   return ceil_div(lists(c) + 1, kEntryWords) * kEntryWords;
 }
+/// Word at which the places of all filters begin (kFilters).
+constexpr long long first_place_word(const ConvConfig& c) {
+  return ceil_div(c.groups * c.kept, kEntryWords) * kEntryWords;
+}
 constexpr long long pattern_words(const ConvConfig& c) {
   switch (c.sparse) {
     case Sparse::kDense:
@@ -60,7 +64,7 @@ constexpr long long pattern_words(const ConvConfig& c) {
     case Sparse::kPairs:
       return ceil_div(units(c), 32);
     case Sparse::kFilters:
-      return c.groups * (c.kept + k_per_group(c));
+      return first_place_word(c) + c.k;
     case Sparse::kLists:
       return first_entry_word(c) + c.kept * kEntryWords;
     case Sparse::kWeights:

@@ -86,18 +86,26 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
   float* const staging = reinterpret_cast<float*>(shared_memory()) + warp * kStripRows * kPitch;
+  constexpr bool kScatters = kCfg.sparse == Sparse::kFilters && kCfg.split_k == 1;
   bool saw_nan = false;
   __syncthreads();  // the ring is read no more
+  // Of kept filters: the output channels that this warp writes, and a zero behind each row.
+  const int first = work.filter + warp_n * warp_tile_n(kCfg);
+  [[maybe_unused]] OutputRange<kCfg> range;
+  if constexpr (kScatters) {
+    range = OutputRange<kCfg>(args, work.group, first, first + warp_tile_n(kCfg));
+    if (lane < kStripRows) staging[lane * kPitch + warp_tile_n(kCfg)] = 0;
+  }
 #pragma unroll
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip) {
     tile.stage(strip, staging, kPitch);
     __syncwarp();
-    if constexpr (kCfg.sparse == Sparse::kFilters && kCfg.split_k == 1) {
-      const int first = work.filter + warp_n * warp_tile_n(kCfg);
+    if constexpr (kScatters) {
       const int row0 = warp_m * warp_tile_m(kCfg) + strip * kStripRows;
-      saw_nan |= scatter_rows<kCfg, Epilogue, 32>(
-          args, work.group, first, first + warp_tile_n(kCfg), kStripRows, lane,
-          [&](int row, int i) { return staging[row * kPitch + i]; },
+      saw_nan |= scatter_rows<kCfg, Epilogue, 32, kStripRows>(
+          args, range, work.group, first, first + warp_tile_n(kCfg), warp_tile_n(kCfg), lane,
+          [](int i) { return i; },
+          [&](int row, int offset) { return staging[row * kPitch + offset]; },
           [&](int row) -> long long {
             return row0 + row < work.pixels.rows ? work.pixels.pixel_of(row0 + row) : -1;
           });
@@ -149,19 +157,24 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
         strip,
         staged + (warp_m * warp_tile_m(kCfg) + strip * kStripRows) * kPitch + warp_n * kWarpPitch,
         kPitch);
+  if constexpr (kCfg.sparse == Sparse::kFilters)  // a zero behind each row's first warp
+    for (int row = static_cast<int>(threadIdx.x); row < kCfg.block_m; row += G::kThreads)
+      staged[row * kPitch + warp_tile_n(kCfg)] = 0;
   ptx::cluster_sync();
   constexpr int kRows = static_cast<int>(ceil_div(kCfg.block_m, kCfg.split_k));
   constexpr int kColumns = kCfg.warps_n * Lanes::kColumns;
   const int first_row = ptx::cluster_rank() * kRows;
   bool saw_nan = false;
   if constexpr (kCfg.sparse == Sparse::kFilters) {
-    saw_nan = scatter_rows<kCfg, Epilogue, G::kThreads>(
-        args, work.group, work.filter, work.filter + kCfg.block_n, kRows,
+    const int last = work.filter + kCfg.block_n;
+    const OutputRange<kCfg> range(args, work.group, work.filter, last);
+    saw_nan = scatter_rows<kCfg, Epilogue, G::kThreads, kRows>(
+        args, range, work.group, work.filter, last, warp_tile_n(kCfg),
         static_cast<int>(threadIdx.x),
-        [&](int row, int i) {
+        [](int i) { return i / warp_tile_n(kCfg) * kWarpPitch + i % warp_tile_n(kCfg); },
+        [&](int row, int offset) {
           const unsigned address =
-              ptx::shared_address(staged + (first_row + row) * kPitch +
-                                  i / warp_tile_n(kCfg) * kWarpPitch + i % warp_tile_n(kCfg));
+              ptx::shared_address(staged + (first_row + row) * kPitch + offset);
           float sum = 0;
 #pragma unroll
           for (int rank = 0; rank < kCfg.split_k; ++rank) sum += ptx::load_cluster(address, rank);

@@ -97,7 +97,7 @@ constexpr const char* kProblems[] = {
     "mb3ic24ih9oc40kh3ph1 dtype=bf16 sparsity=nm:2:4",
     "g2mb3ic80ih15oc72kh3sh2ph1 dtype=f16 sparsity=nm:2:4",
     "mb2ic72ih14oc96kh3dh1ph2 dtype=bf16 epilogue=acc+bias[k] sparsity=nm:2:4",
-    "g3mb2ic36ih14oc96kh5kw3ph2pw1 dtype=f16 sparsity=nm:2:4",
+    "g3mb2ic36ih14iw14oc96kh5kw3ph2pw1 dtype=f16 sparsity=nm:2:4",
     "mb2ic512ih7oc128kh3ph1 dtype=f16 sparsity=nm:2:4",
     "mb200ic128ih4oc128kh3ph1 dtype=f16 sparsity=nm:1:4",
     "mb2ic256ih7oc512kh1 dtype=bf16 sparsity=nm:1:2",
