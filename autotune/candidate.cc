@@ -7,15 +7,16 @@ namespace convoke {
 Features features(const KernelConfig& config) {
   if (config.target == TargetKind::kCuda) {
     const CudaConfig& c = config.cuda;
-    // Of each tile and number of warps there is one shape of warps: their number is what varies.
-    return {
-        {static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
-         c.masked, c.code, c.patch, c.bm, c.bn, c.bk, c.wm * c.wn, c.stages, c.split, c.tp, c.tq},
-        6};
+    // Two shapes of as many warps are neighbours: their number is one feature, not rows and
+    // columns.
+    return {{static_cast<int>(c.family), static_cast<int>(c.order), static_cast<int>(c.split_by),
+             c.masked, c.code, c.patch, c.bm, c.bn, c.bk, c.wm * c.wn, c.wm, c.stages, c.split,
+             c.tp, c.tq},
+            6};
   }
   const CpuConfig& c = config.cpu;
   return {{static_cast<int>(c.family), static_cast<int>(c.axis), c.masked, c.mr, c.nv, c.kc, c.rows,
-           c.kb, c.unroll},
+           c.kb, c.unroll, c.window},
           3};
 }
 
