@@ -42,45 +42,91 @@ std::vector<std::uint32_t> kept_filters(const ConvConfig& c, const SparsityPatte
   return kept;
 }
 
-/// Calls body(list, tap, channel, bits) for each entry of all lists, in order, and ends_list(list)
-/// after the last of each.
-template <typename Body, typename EndsList>
-void for_each_entry(const ConvConfig& c, const SparsityPattern& pattern, const Body& body,
-                    const EndsList& ends_list) {
-  const std::vector<Tap> taps = live_taps(c);
-  const std::int64_t channels = cuda::c_per_group(c), filters = cuda::k_per_group(c);
-  for (std::int64_t group = 0; group < c.groups; ++group) {
-    const std::int64_t tiles = c.per_input ? 1 : cuda::gemm_tiles_n(c);
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-      const std::int64_t list = cuda::list_of(c, group, tile);
-      const std::int64_t begin = tile * c.block_n;
-      const std::int64_t end = c.per_input ? begin + 1 : std::min(begin + c.block_n, filters);
-      // Of patches, all taps of a patch's channels come before the next channels.
-      const std::int64_t run = c.patch == 1 ? c.block_k : channels;
-      for (std::int64_t first = 0; first < channels; first += run)
-        for (const Tap& tap : taps)
-          for (std::int64_t channel = first; channel < first + run;
-               channel += cuda::list_channels(c)) {
-            std::uint32_t bits = 0;
-            for (std::int64_t k = begin; k < end; k += c.unit_k)
-              if (pattern.keeps(group * filters + k, tap.r, tap.s, channel))
-                bits |= 1u << (k - begin) / c.unit_k;
-            if (bits != 0) body(tap, channel, bits);
-          }
-      ends_list(list);
+/// What stands in the tables for a kept tap and channels; `bits` is zero where an entry only fills
+/// a patch.
+struct Entry {
+  Tap tap;
+  std::int64_t channel;
+  std::uint32_t bits;
+  std::size_t next_patch;  ///< entry of the list at which the next patch begins
+};
+
+/// The lists of a pattern, entry by entry.
+class Lists {
+ public:
+  Lists(const ConvConfig& c, const SparsityPattern& pattern)
+      : c_(c), pattern_(pattern), taps_(live_taps(c)) {}
+
+  /// Of the filters of a group's tile, or of all of a group.
+  std::vector<Entry> list(std::int64_t group, std::int64_t tile) {
+    entries_.clear();
+    const std::int64_t channels = cuda::c_per_group(c_), piece = cuda::list_channels(c_);
+    if (c_.patch == 1) {
+      std::vector<std::int64_t> run;
+      const auto whole = static_cast<std::size_t>(c_.block_k / piece);
+      for (std::int64_t channel = 0; channel < channels; channel += piece) {
+        if (!c_.per_input || bits_of(group, tile, taps_.front(), channel) != 0)
+          run.push_back(channel);
+        if (run.size() == whole) add_patch(group, tile, run, whole);
+      }
+      if (!run.empty()) add_patch(group, tile, run, whole);
+    } else {
+      for (const Tap& tap : taps_)
+        for (std::int64_t channel = 0; channel < channels; channel += piece)
+          if (const std::uint32_t bits = bits_of(group, tile, tap, channel); bits != 0)
+            entries_.push_back({tap, channel, bits, 0});
     }
+    return entries_;
   }
-}
+
+ private:
+  /// Those units of the tile's filters that keep it; all bits if units have no filters.
+  std::uint32_t bits_of(std::int64_t group, std::int64_t tile, const Tap& tap,
+                        std::int64_t channel) const {
+    const std::int64_t filters = cuda::k_per_group(c_), begin = tile * c_.block_n;
+    if (c_.per_input) return pattern_.keeps(group * filters, tap.r, tap.s, channel) ? ~0u : 0;
+    std::uint32_t bits = 0;
+    for (std::int64_t k = begin; k < std::min(begin + c_.block_n, filters); k += c_.unit_k)
+      if (pattern_.keeps(group * filters + k, tap.r, tap.s, channel))
+        bits |= 1u << (k - begin) / c_.unit_k;
+    return bits;
+  }
+  /// The entries of a patch of these channels: all taps that keep some of them, each with as many
+  /// entries as fill a step.
+  void add_patch(std::int64_t group, std::int64_t tile, std::vector<std::int64_t>& run,
+                 std::size_t whole) {
+    const std::size_t first = entries_.size();
+    for (const Tap& tap : taps_) {
+      if (!c_.per_input && bits_of(group, tile, tap, run.front()) == 0) continue;
+      for (std::size_t i = 0; i < whole; ++i) {
+        const std::int64_t channel = i < run.size() ? run[i] : 0;
+        entries_.push_back(
+            {tap, channel, i < run.size() ? bits_of(group, tile, tap, channel) : 0, 0});
+      }
+    }
+    for (std::size_t i = first; i < entries_.size(); ++i) entries_[i].next_patch = entries_.size();
+    run.clear();
+  }
+
+  const ConvConfig& c_;
+  const SparsityPattern& pattern_;
+  std::vector<Tap> taps_;
+  std::vector<Entry> entries_;
+};
 
 /// Entries of all lists at most; of the signature alone, for a pattern's own count is too much to
 /// ask of every configuration of a search.
 std::int64_t most_entries(const ConvSpec& spec, const ConvConfig& c) {
   const auto taps = static_cast<std::int64_t>(live_taps(c).size());
-  const std::int64_t all = taps * cuda::c_per_group(c) / cuda::list_channels(c) * cuda::lists(c);
+  // Of input channels a step of a patch is filled up.
+  const std::int64_t step = c.patch == 1 && c.per_input ? c.block_k / cuda::list_channels(c) : 1;
+  const std::int64_t of_group = cuda::c_per_group(c) / cuda::list_channels(c);
+  const std::int64_t all = taps * cuda::ceil_div(of_group, step) * step * cuda::lists(c);
   const std::int64_t kept = sparsity_units(spec).kept;
   const std::int64_t entries = kept * cuda::ceil_div(c.unit_c, cuda::list_channels(c));
+  const std::int64_t filling = c.per_input ? c.groups * (step - 1) : 0;
   const std::int64_t repeats = c.per_input ? taps : std::max(1, c.unit_k / c.block_n);
-  return std::min(entries * repeats, all);
+  return std::min((entries + filling) * repeats, all);
 }
 
 std::int64_t most_filters(const ConvSpec& spec, const ConvConfig& c) {
@@ -128,19 +174,20 @@ std::vector<std::uint32_t> list_words(const ConvConfig& c, const SparsityPattern
   const auto first = static_cast<std::size_t>(cuda::first_entry_word(c));
   const auto r0 = cuda::span_r(c).begin, s0 = cuda::span_s(c).begin;
   std::int64_t count = 0;
-  for_each_entry(
-      c, pattern,
-      [&](const Tap& tap, std::int64_t channel, std::uint32_t bits) {
+  Lists lists(c, pattern);
+  for (std::int64_t group = 0; group < c.groups; ++group)
+    for (std::int64_t tile = 0; tile < (c.per_input ? 1 : cuda::gemm_tiles_n(c)); ++tile) {
+      for (const Entry& from : lists.list(group, tile)) {
         if (count == c.kept) no_room(pattern, "taps and channels", c.kept);
-        std::uint32_t* entry =
-            &words[first + static_cast<std::size_t>(count++ * cuda::kEntryWords)];
-        entry[0] = static_cast<std::uint32_t>((tap.r - r0) | (tap.s - s0) << 16);
-        entry[1] = static_cast<std::uint32_t>(channel);
-        entry[2] = c.per_input ? ~0u : bits;
-      },
-      [&](std::int64_t list) {
-        words[static_cast<std::size_t>(list + 1)] = static_cast<std::uint32_t>(count);
-      });
+        std::uint32_t* to = &words[first + static_cast<std::size_t>(count++ * cuda::kEntryWords)];
+        to[0] = static_cast<std::uint32_t>((from.tap.r - r0) | (from.tap.s - s0) << 16);
+        to[1] = static_cast<std::uint32_t>(from.channel);
+        to[2] = from.bits;
+        to[3] = static_cast<std::uint32_t>(from.next_patch);
+      }
+      words[static_cast<std::size_t>(cuda::list_of(c, group, tile) + 1)] =
+          static_cast<std::uint32_t>(count);
+    }
   return words;
 }
 

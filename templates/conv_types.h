@@ -64,7 +64,7 @@ struct ConvConfig {
   SplitBy split_by = SplitBy::kWorkspace;
   PixelOrder order = PixelOrder::kImage;
   int tile_p = 0, tile_q = 0;  ///< rows and columns of a tile's pixels (kSparse)
-  int patch = 0;  ///< 1: images come as patches that all taps read (patch.cuh)
+  int patch = 0;               ///< 1: images come as patches that all taps read (patch.cuh)
   // Sparsity; sparse_config.h says what follows from it.
   Sparse sparse = Sparse::kDense;
   bool bound = false;       ///< the tables are ConvArgs::pattern, not constants of the unit

@@ -14,7 +14,7 @@ class FmaTile {
   static constexpr int kSteps = G::kRowBytes / kChunkBytes;
   static constexpr bool kAhead = false;  ///< registers go to more warps instead
 
-  __device__ __forceinline__ FmaTile(const PixelTile<kCfg>&, int warp_m, int warp_n) {
+  __device__ __forceinline__ FmaTile(const BlockWork<kCfg>&, int warp_m, int warp_n) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     row_a_ = warp_m * warp_tile_m(kCfg) + lane / kFmaLanesN;
     row_b_ = warp_n * warp_tile_n(kCfg) + lane % kFmaLanesN;

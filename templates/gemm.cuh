@@ -79,7 +79,14 @@ __device__ __forceinline__ void multiply_steps(Tile& tile, typename Tile::Fragme
     if constexpr (kLast) {
       if (more) loader.end();
       ptx::cp_async_commit();  // an empty group too: the count stays right
-      ptx::cp_async_wait<kCfg.stages - 2>();
+      if constexpr (kCfg.patch == 1) {
+        if (loader.next_step())
+          ptx::cp_async_wait<0>();
+        else
+          ptx::cp_async_wait<kCfg.stages - 2>();
+      } else {
+        ptx::cp_async_wait<kCfg.stages - 2>();
+      }
       __syncthreads();  // the next tile has landed, and everybody has read the last of this one
       ring.advance<kCfg.stages>();
       if constexpr (kCfg.patch == 1) tile.advance();
@@ -132,7 +139,7 @@ __device__ __forceinline__ void run_gemm(const ConvArgs& args) {
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int split = static_cast<int>(blockIdx.x % kCfg.split_k);
   const BlockWork<kCfg> work = block_work<kCfg>(args, split);
-  Tile tile(work.pixels, warp / kCfg.warps_n, warp % kCfg.warps_n);
+  Tile tile(work, warp / kCfg.warps_n, warp % kCfg.warps_n);
   multiply_tiles(args, work, tile);
   if constexpr (cluster(kCfg).x > 1) {
     store_cluster<kCfg, Epilogue>(args, work, tile);

@@ -115,6 +115,8 @@ constexpr int weight_row_bytes(const ConvConfig& c) {
   const int dense = c.block_k * size_of(c.x_type);
   return c.sparse == Sparse::kPairs ? dense / 2 + c.block_k / 8 : dense;
 }
+/// After the patches: what padding reads.
+inline constexpr int kPatchZeroBytes = 128;
 /// Patches: rows, each a pixel of the images, that hold what all taps of a tile read: from the
 /// first pixel's first tap to the last one's last, wherever the tile begins.
 constexpr long long patch_rows(const ConvConfig& c) {
@@ -122,13 +124,15 @@ constexpr long long patch_rows(const ConvConfig& c) {
   const long long steps = c.block_m - 1;
   const long long row_ends = (steps + c.q - 1) / c.q,
                   image_ends = (steps + c.p * c.q - 1) / (c.p * c.q);
-  return 1 + steps * c.stride_w + row_ends * positive(c.stride_h * c.w - c.q * c.stride_w) +
-         image_ends * positive((c.h - c.p * c.stride_h) * c.w) +
-         (span_r(c).size() - 1) * c.dilation_h * c.w + (span_s(c).size() - 1) * c.dilation_w;
+  const long long rows =
+      1 + steps * c.stride_w + row_ends * positive(c.stride_h * c.w - c.q * c.stride_w) +
+      image_ends * positive((c.h - c.p * c.stride_h) * c.w) +
+      (span_r(c).size() - 1) * c.dilation_h * c.w + (span_s(c).size() - 1) * c.dilation_w;
+  return ceil_div(rows, 2) * 2;  // rows of 64 bytes too fill lines
 }
 /// Two where there are more channels than one patch holds: one is read, one copied.
 constexpr long long patch_buffers(const ConvConfig& c) {
-  return c_per_group(c) == c.block_k ? 1 : 2;
+  return c_per_group(c) <= c.block_k ? 1 : 2;
 }
 /// Taps beside whose multiplication a piece of the next patch is copied: what is copied beside the
 /// last few would land too late.
@@ -137,8 +141,9 @@ constexpr int patch_shares(const ConvConfig& c) {
 }
 /// Shared memory before the ring: the patches and a row of zeros.
 constexpr long long patch_bytes(const ConvConfig& c) {
-  return c.patch == 1 ? (patch_buffers(c) * patch_rows(c) + 1) * (c.block_k * size_of(c.x_type))
-                      : 0;
+  return c.patch == 1
+             ? patch_buffers(c) * patch_rows(c) * (c.block_k * size_of(c.x_type)) + kPatchZeroBytes
+             : 0;
 }
 
 constexpr long long tile_bytes(const ConvConfig& c) {
@@ -213,16 +218,20 @@ constexpr const char* why_illegal_patch(const ConvConfig& c) {
   if (c.family != Family::kMma) return "patch=1 is for the mma family";
   if (c.order != PixelOrder::kImage) return "patch=1 needs order=image";
   if (c.split_k > 1) return "patch=1 does not go with a split";
-  if (gemm_copy_bytes(c) != kChunkBytes || c_per_group(c) % c.block_k != 0)
-    return "patch=1 needs nhwc images and channels of a group in multiples of bk";
-  if (c.sparse == Sparse::kPairs) return "patch=1 does not go with pairs";
-  if (c.sparse == Sparse::kLists && (!c.per_input || list_channels(c) % c.block_k != 0))
-    return "patch=1 goes with lists of input channels in multiples of bk alone";
+  if (gemm_copy_bytes(c) != kChunkBytes) return "patch=1 needs copies of 16 bytes";
+  if (c.sparse != Sparse::kLists) {
+    if (c_per_group(c) % c.block_k != 0)
+      return "patch=1 needs channels of a group in multiples of bk";
+  } else if (c.block_k % list_channels(c) != 0) {
+    return "patch=1 needs lists whose channels divide bk, or the other way round";
+  } else if (!c.per_input && list_channels(c) != c.block_k) {
+    return "patch=1 needs blocks whose channels are a multiple of bk";
+  }
   if (span_r(c).size() * span_s(c).size() < 2) return "patch=1 needs two taps or more";
   if (c.stride_h > 1024 || c.stride_w > 1024 || c.h > (1 << 20) || c.w > (1 << 20) ||
       patch_rows(c) > kMaxPatchRows)
     return "a patch must not exceed 4096 pixels";
-  if (patch_buffers(c) > 1 && patch_shares(c) < 1)
+  if (c.sparse != Sparse::kLists && patch_buffers(c) > 1 && patch_shares(c) < 1)
     return "stages must not exceed the taps + 1 where there are several patches";
   return nullptr;
 }

@@ -2,42 +2,12 @@
 #pragma once
 
 #include "templates/im2col.cuh"
-#include "templates/patch.cuh"
 #include "templates/ptx/convert.cuh"
 #include "templates/ptx/cp_async.cuh"
 #include "templates/ptx/mma.cuh"
+#include "templates/tile_rows.cuh"
 
 namespace convoke::cuda {
-
-/// The rows of A that a lane names for ldmatrix, of a tile in a stage of the ring.
-template <ConvConfig kCfg, int kM>
-class StageRows {
- public:
-  __device__ __forceinline__ void start(const PixelTile<kCfg>&, int row, int half) {
-    first_ =
-        ptx::shared_address(shared_memory()) + static_cast<unsigned>(row * Gemm<kCfg>::kRowBytes);
-    chunk_ = static_cast<unsigned>((half ^ swizzle<kCfg>(row)) * kChunkBytes);
-  }
-  __device__ __forceinline__ void advance() {}
-  /// Row i * 16 after the first, in step kStep of the tile at `tile`.
-  template <int kStep>
-  __device__ __forceinline__ unsigned address(unsigned tile, int i) const {
-    return tile + first_ + (chunk_ ^ kStep * 32) +
-           static_cast<unsigned>(i * 16 * Gemm<kCfg>::kRowBytes);
-  }
-
- private:
-  unsigned first_, chunk_;  // of a tile at offset 0, swizzled chunk of step 0
-};
-
-template <ConvConfig kCfg, int kM, bool kPatch = kCfg.patch == 1>
-struct RowsOf {
-  using Type = StageRows<kCfg, kM>;
-};
-template <ConvConfig kCfg, int kM>
-struct RowsOf<kCfg, kM, true> {
-  using Type = PatchRows<kCfg, kM>;
-};
 
 template <ConvConfig kCfg>
 class MmaTile {
@@ -48,11 +18,11 @@ class MmaTile {
   static constexpr int kSteps = G::kRowBytes / 32;
   static constexpr bool kAhead = true;  ///< operands are loaded a step before they are multiplied
 
-  __device__ __forceinline__ MmaTile(const PixelTile<kCfg>& pixels, int warp_m, int warp_n) {
+  __device__ __forceinline__ MmaTile(const BlockWork<kCfg>& work, int warp_m, int warp_n) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     // A: lanes 0..15 name the rows of a step's first chunk, 16..31 those of its second. B: 8 rows
     // of the first chunk, the same of the second, then the next 8 rows.
-    rows_.start(pixels, warp_m * kWarpM + lane % 16, lane / 16);
+    rows_.start(work, warp_m * kWarpM + lane % 16, lane / 16);
     const int row_b = warp_n * kWarpN + (kWarpN == 8 ? 0 : lane / 16 * 8) + lane % 8;
     b_ = ptx::shared_address(shared_memory()) + static_cast<unsigned>(row_b * G::kRowBytes);
     b_chunk_ = static_cast<unsigned>((lane / 8 % 2 ^ swizzle<kCfg>(row_b)) * kChunkBytes);
@@ -73,7 +43,8 @@ class MmaTile {
   __device__ __forceinline__ void load(Fragments& f, unsigned a_tile, unsigned b_tile) const {
     const unsigned b = b_tile + b_ + (b_chunk_ ^ kStep * 32);
 #pragma unroll
-    for (int i = 0; i < kM; ++i) ptx::ldmatrix4(f.a[i], rows_.template address<kStep>(a_tile, i));
+    for (int i = 0; i < kM; ++i)
+      ptx::ldmatrix4(f.a[i], rows_.template address<kStep * 32>(a_tile, i));
     if constexpr (kWarpN == 8) {
       ptx::ldmatrix2(f.b[0], b);
     } else {
@@ -128,9 +99,9 @@ class MmaTile {
     for (int i = 0; i < kCount; ++i)
       words[i] = __float_as_uint(ptx::tf32_of(__uint_as_float(words[i])));
   }
-  typename RowsOf<kCfg, kM>::Type rows_;  // of A
-  unsigned b_;                            // first row of a tile at offset 0
-  unsigned b_chunk_;                      // swizzled chunk of step 0
+  typename RowsOf<kCfg, kM, 16>::Type rows_;  // of A
+  unsigned b_;                                // first row of a tile at offset 0
+  unsigned b_chunk_;                          // swizzled chunk of step 0
   float sum_[kM][kN][4];
 };
 

@@ -9,6 +9,7 @@
 #include "templates/ptx/cp_async.cuh"
 #include "templates/ptx/memory.cuh"
 #include "templates/ptx/mma.cuh"
+#include "templates/tile_rows.cuh"
 
 namespace convoke::cuda {
 
@@ -23,12 +24,11 @@ class PairsTile {
   static constexpr int kSteps = 2 * kParts;                ///< 32 positions, then the other 32
   static constexpr bool kAhead = true;  ///< operands are loaded a step before they are multiplied
 
-  __device__ __forceinline__ PairsTile(const PixelTile<kCfg>&, int warp_m, int warp_n) {
+  __device__ __forceinline__ PairsTile(const BlockWork<kCfg>& work, int warp_m, int warp_n) {
     const int lane = static_cast<int>(threadIdx.x) % 32;
     const unsigned memory = ptx::shared_address(shared_memory());
     // Lanes name eight pixels of each of four chunks; rows of tiles begin at multiples of eight.
-    pixels_ = memory + static_cast<unsigned>((warp_m * kWarpM + lane % 8) * G::kRowBytes);
-    chunk_ = static_cast<unsigned>((lane / 8 ^ swizzle<kCfg>(lane % 8)) * kChunkBytes);
+    rows_.start(work, warp_m * kWarpM + lane % 8, lane / 8);
     slabs_ = memory + static_cast<unsigned>(warp_n * kFilters * kSlabBytes);
     lane_ = static_cast<unsigned>(lane);
 #pragma unroll
@@ -59,11 +59,13 @@ class PairsTile {
                 : pairs_[0][i];
       }
     }
-    const unsigned pixels = pixels_ + pixel_tile + kPart * 16 * G::kRowBytes +
-                            (chunk_ ^ static_cast<unsigned>(kHalf * 4 * kChunkBytes));
-    ptx::ldmatrix4(f.pixels[0], pixels);
-    ptx::ldmatrix4(f.pixels[1], pixels + 8 * G::kRowBytes);
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+      ptx::ldmatrix4(f.pixels[i],
+                     rows_.template address<kHalf * 4 * kChunkBytes>(pixel_tile, kPart * 2 + i));
   }
+  /// From a tile of the reduction to the next one.
+  __device__ __forceinline__ void advance() { rows_.advance(); }
   template <int kStep>
   __device__ __forceinline__ void multiply(const Fragments& f) {
     constexpr int kHalf = kStep / kParts, kPart = kStep % kParts;
@@ -96,7 +98,7 @@ class PairsTile {
 
  private:
   static constexpr int kSlabBytes = kPairsElements * G::kSize;
-  unsigned pixels_, chunk_;  // row of a tile at offset 0, and its chunk of the first half, swizzled
+  typename RowsOf<kCfg, 2 * kParts, 8>::Type rows_;  // of pixels
   unsigned slabs_, lane_;
   unsigned filters_[2][kFilters][4];
   unsigned pairs_[2][kFilters];

@@ -18,8 +18,9 @@ struct Patch {
   using G = Gemm<kCfg>;
   static constexpr int kRows = static_cast<int>(patch_rows(kCfg));
   static constexpr int kBytes = kRows * G::kRowBytes;
-  /// Where the row of zeros lies, which padding reads: after the patches.
+  /// Where the zeros lie that padding reads: after the patches.
   static constexpr int kZeros = patch_buffers(kCfg) * kBytes;
+  static constexpr bool kLists = kCfg.sparse == Sparse::kLists;
   /// Rows that neighbouring pixels of a strided tile read are a stride apart.
   static constexpr int kSwizzleShift = 3 + (kCfg.stride_w % 2 == 0 ? 1 : 0);
   /// XOR that spreads the 16-byte chunks of eight rows over the banks; `at` is the row's offset.
@@ -47,67 +48,203 @@ struct Patch {
   }
 };
 
-/// The rows of A that a lane names for ldmatrix, tap by tap: kM of them, 16 pixels apart.
-template <ConvConfig kCfg, int kM>
+/// What a list says of the patches: a patch is the channels of `kStep` entries, and the entries of
+/// all taps that keep some of them stand together (sparse_config.h).
+template <ConvConfig kCfg>
+struct PatchList {
+  static constexpr int kStep = kCfg.block_k / static_cast<int>(list_channels(kCfg));
+  const uint4* entries = nullptr;
+  int count = 0;
+
+  PatchList() = default;
+  __device__ __forceinline__ explicit PatchList(const Reduction<kCfg>& reduction)
+      : entries(reduction.entries),
+        count(reduction.length / static_cast<int>(list_channels(kCfg))) {}
+  /// Entry `at`, or one that keeps nothing.
+  __device__ __forceinline__ uint4 entry(int at) const {
+    return at < count ? __ldg(entries + at) : uint4{0, 0, 0, 0};
+  }
+};
+
+/// The taps that a block visits, step by step, and where a new patch begins.
+template <ConvConfig kCfg, bool kLists = Patch<kCfg>::kLists>
+struct PatchTaps {
+  using G = Gemm<kCfg>;
+  int r = 0, s = 0;
+  __device__ __forceinline__ void start(const BlockWork<kCfg>&) {}
+  /// To the next step; whether it is the first of a patch.
+  __device__ __forceinline__ bool advance() {
+    if (++s < G::kSs) return false;
+    s = 0;
+    if (++r < G::kRs) return false;
+    r = 0;
+    return true;
+  }
+};
+template <ConvConfig kCfg>
+struct PatchTaps<kCfg, true> {
+  using List = PatchList<kCfg>;
+  int r = 0, s = 0;
+  __device__ __forceinline__ void start(const BlockWork<kCfg>& work) {
+    list_ = List(work.reduction);
+    next_ = list_.entry(0);
+    next_patch_ = static_cast<int>(next_.w);
+    take();
+  }
+  __device__ __forceinline__ bool advance() {
+    const bool first = at_ == next_patch_;
+    if (first) next_patch_ = static_cast<int>(next_.w);
+    take();
+    return first;
+  }
+
+ private:
+  /// The loaded step, and loads the one after it.
+  __device__ __forceinline__ void take() {
+    r = static_cast<int>(next_.x & 0xffff), s = static_cast<int>(next_.x >> 16);
+    at_ += List::kStep;
+    next_ = list_.entry(at_);
+  }
+  List list_;
+  int at_ = 0;  // entry of next_
+  uint4 next_{};
+  int next_patch_ = 0;
+};
+
+/// The rows of A that a lane names for ldmatrix, tap by tap: kCount of them, kApart pixels apart.
+template <ConvConfig kCfg, int kCount, int kApart>
 class PatchRows {
  public:
   using G = Gemm<kCfg>;
   using P = Patch<kCfg>;
 
-  /// `row`: the lane's first row of the tile; `half`: which chunk of a step's two it names.
-  __device__ __forceinline__ void start(const PixelTile<kCfg>& pixels, int row, int half) {
+  /// `row`: the lane's first row of the tile; `chunk`: which 16 bytes of it at step 0.
+  __device__ __forceinline__ void start(const BlockWork<kCfg>& work, int row, int chunk) {
 #pragma unroll
-    for (int i = 0; i < kM; ++i) {
-      const int at = row + i * 16;
-      offset_[i] = static_cast<unsigned>(P::anchor_from_first(pixels, at) * G::kRowBytes);
-      pixels.set_taps(at, taps_[i]);
+    for (int i = 0; i < kCount; ++i) {
+      const int at = row + i * kApart;
+      offset_[i] = static_cast<unsigned>(P::anchor_from_first(work.pixels, at) * G::kRowBytes);
+      work.pixels.set_taps(at, taps_[i]);
     }
-    half_ = static_cast<unsigned>(half * kChunkBytes);
+    chunk_ = static_cast<unsigned>(chunk * kChunkBytes);
     memory_ = ptx::shared_address(shared_memory());
     patch_ = memory_;
+    tap_.start(work);
     aim();
   }
   /// To the next tap, or the first one of the next channels.
   __device__ __forceinline__ void advance() {
-    if (++s_ == G::kSs) {
-      s_ = 0;
-      if (++r_ == G::kRs) {
-        r_ = 0;
-        if constexpr (patch_buffers(kCfg) == 2)
-          patch_ = memory_ + (patch_ == memory_ ? P::kBytes : 0);
-      }
-    }
+    const bool next_patch = tap_.advance();
+    if constexpr (patch_buffers(kCfg) == 2)
+      if (next_patch) patch_ = memory_ + (patch_ == memory_ ? P::kBytes : 0);
     aim();
   }
-  template <int kStep>
+  /// Of row i, kBytes further (a multiple of what a step reads).
+  template <int kBytes>
   __device__ __forceinline__ unsigned address(unsigned, int i) const {
-    return at_[i] ^ kStep * 32;
+    return at_[i] ^ kBytes;
   }
 
  private:
   __device__ __forceinline__ void aim() {
     constexpr int kRow = static_cast<int>(kCfg.dilation_h * kCfg.w) * G::kRowBytes;
     constexpr int kColumn = static_cast<int>(kCfg.dilation_w) * G::kRowBytes;
-    const auto shift = static_cast<unsigned>(r_ * kRow + s_ * kColumn);
-    const auto need = PixelTaps<kCfg>::need({r_, s_, 0, true});
+    const auto shift = static_cast<unsigned>(tap_.r * kRow + tap_.s * kColumn);
+    const auto need = PixelTaps<kCfg>::need({tap_.r, tap_.s, 0, true});
 #pragma unroll
-    for (int i = 0; i < kM; ++i) {
+    for (int i = 0; i < kCount; ++i) {
       const unsigned at = offset_[i] + shift;
-      at_[i] =
-          taps_[i].has(need) ? patch_ + at + (half_ ^ P::swizzle(at)) : memory_ + P::kZeros + half_;
+      // Zeros come from the banks that the row is in, so that they are in nobody's way.
+      const unsigned row = taps_[i].has(need)
+                               ? patch_ + at
+                               : memory_ + P::kZeros + (at & (kPatchZeroBytes - G::kRowBytes));
+      at_[i] = row + (chunk_ ^ P::swizzle(at));
     }
   }
 
   unsigned memory_, patch_;  // of the block; the patch that is read
-  unsigned half_;
-  unsigned offset_[kM];  // of the first tap in a patch
-  PixelTaps<kCfg> taps_[kM];
-  int r_ = 0, s_ = 0;
-  unsigned at_[kM];
+  unsigned chunk_;
+  unsigned offset_[kCount];  // of the first tap in a patch
+  PixelTaps<kCfg> taps_[kCount];
+  PatchTaps<kCfg> tap_;
+  unsigned at_[kCount];
+};
+
+/// Where the copies of patches stand: which channels come next, and when.
+///  dense  a piece of the next patch with each tap of this one
+///  lists  all of it with the first tap: how many follow is the pattern's
+template <ConvConfig kCfg, bool kLists = Patch<kCfg>::kLists>
+class PatchOrder {
+ public:
+  using G = Gemm<kCfg>;
+  static constexpr int kPieces = patch_buffers(kCfg) == 2 ? patch_shares(kCfg) : 1;
+
+  __device__ __forceinline__ PatchOrder(const BlockWork<kCfg>&, int column) : column_(column) {}
+  /// Channel of the first patch, and of the one that is copied next, of this thread's column.
+  __device__ __forceinline__ int first() const { return column_; }
+  __device__ __forceinline__ int channel() const { return next_ * kCfg.block_k + column_; }
+  __device__ __forceinline__ bool first_valid() const { return true; }
+  __device__ __forceinline__ bool valid() const { return true; }
+  /// The piece to copy beside this step, or a number past the last.
+  __device__ __forceinline__ int piece() const {
+    return next_ * kCfg.block_k < G::kC ? step_ : kPieces;
+  }
+  /// To the next step; whether it is the first of a patch.
+  __device__ __forceinline__ bool advance() {
+    if (++step_ < G::kTaps) return false;
+    step_ = 0, ++next_;
+    return true;
+  }
+  __device__ __forceinline__ bool waits() const { return false; }
+
+ private:
+  int column_, step_ = 0, next_ = 1;
+};
+
+template <ConvConfig kCfg>
+class PatchOrder<kCfg, true> {
+ public:
+  using List = PatchList<kCfg>;
+  static constexpr int kPieces = 1;
+
+  __device__ __forceinline__ PatchOrder(const BlockWork<kCfg>& work, int column)
+      : list_(work.reduction),
+        entry_(column / static_cast<int>(list_channels(kCfg))),
+        within_(column % static_cast<int>(list_channels(kCfg))),
+        now_(list_.entry(entry_)) {
+    begin_ = 0, end_ = static_cast<int>(now_.w);
+    next_ = list_.entry(end_ + entry_);
+    step_ = 0;
+  }
+  __device__ __forceinline__ int first() const { return static_cast<int>(now_.y) + within_; }
+  __device__ __forceinline__ bool first_valid() const { return now_.z != 0; }
+  __device__ __forceinline__ int channel() const { return static_cast<int>(next_.y) + within_; }
+  __device__ __forceinline__ bool valid() const { return next_.z != 0; }
+  __device__ __forceinline__ int piece() const {
+    return step_ == begin_ && end_ < list_.count ? 0 : kPieces;
+  }
+  __device__ __forceinline__ bool advance() {
+    step_ += List::kStep;
+    if (step_ < end_) return false;
+    begin_ = end_, end_ = static_cast<int>(next_.w);
+    next_ = list_.entry(end_ + entry_);
+    return true;
+  }
+  /// Whether the next step begins a patch that is not certain to have landed by then: this one had
+  /// fewer steps than there are stages ahead.
+  __device__ __forceinline__ bool waits() const {
+    return step_ + List::kStep >= end_ && end_ - begin_ < (kCfg.stages - 1) * List::kStep;
+  }
+
+ private:
+  List list_;
+  int entry_, within_;  // of the thread's column
+  uint4 now_, next_;
+  int step_, begin_, end_;  // entries: of this step, of this patch
 };
 
 /// Copies patches, and the weights of each tap into the ring behind them. The next channels' patch
-/// is copied piece by piece while the taps of these are multiplied.
+/// is copied while the taps of these are multiplied.
 template <ConvConfig kCfg>
 class PatchLoader {
  public:
@@ -116,11 +253,11 @@ class PatchLoader {
 
   __device__ __forceinline__ PatchLoader(const ConvArgs& args, const BlockWork<kCfg>& work)
       : weights_(args, work),
-        reduction_(work.reduction),
         memory_(ptx::shared_address(shared_memory())),
         column_(static_cast<int>(threadIdx.x) % kCopies),
         row_(static_cast<int>(threadIdx.x) / kCopies),
-        k_(column_ * kElements) {
+        order_(work, column_ * kElements),
+        k_(kPairs ? 0 : column_ * kElements) {
     const int first = P::anchor(0, work.pixels.in_image) + P::kFirstTap;
     const int rows = P::anchor_from_first(work.pixels, work.pixels.rows - 1) + P::kLastTap + 1;
     const long long left =
@@ -129,21 +266,18 @@ class PatchLoader {
     end_ = left < rows ? static_cast<int>(left) : rows;
     x_ = static_cast<const char*>(args.x) +
          ((work.pixels.first_image * (kCfg.h * kCfg.w) + first + row_) * kCfg.c +
-          work.group * G::kC + column_ * kElements) *
+          work.group * G::kC) *
              G::kSize;
     x_ = ptx::opaque(x_);
-    if (static_cast<int>(threadIdx.x) < G::kRowBytes / kChunkBytes)
+    if (static_cast<int>(threadIdx.x) < kPatchZeroBytes / kChunkBytes)
       ptx::store_shared16(memory_ + P::kZeros + threadIdx.x * kChunkBytes, 0, 0, 0, 0);
-    channel_ = channel_of(0);
-    copy_patch<kRowsP>(0);
-    if constexpr (patch_buffers(kCfg) == 2) next_patch();
+    copy_rows<kRows>(0, 0, order_.first(), order_.first_valid());
   }
 
   /// Begins to copy the weights of the next tap into `slot` of the ring.
   __device__ __forceinline__ void begin(int slot) {
     to_ = memory_ + G::kRing + slot * G::kTileB;
-    from_ = weights_.at(static_cast<unsigned>(k_),
-                        {r_, s_, chunk_ * kCfg.block_k + column_ * kElements, true});
+    from_ = weights_.at(position(), {r_, s_, chunk_ * kCfg.block_k + column_ * kElements, true});
     k_ += kCfg.block_k;
     if (++s_ < G::kSs) return;
     s_ = 0;
@@ -156,64 +290,61 @@ class PatchLoader {
   }
   __device__ __forceinline__ void end() {}
 
-  /// With each tap that is multiplied: a piece of the next channels' patch.
+  /// With each step that is multiplied: a piece of the next channels' patch.
   __device__ __forceinline__ void copy_ahead() {
     if constexpr (patch_buffers(kCfg) == 2) {
-      if (tap_ < kShares && ahead_ < chunks()) copy_patch<kPerShare>(tap_ * kPerShare);
-      if (++tap_ == G::kTaps) {
-        tap_ = 0;
-        next_patch();
-      }
+      const int piece = order_.piece();
+      if (piece < kPieces)
+        copy_rows<kRowsOfPiece>(piece * kRowsOfPiece, buffer_ == 0 ? P::kBytes : 0,
+                                order_.channel(), order_.valid());
     }
+  }
+  /// After its copies, before the next step: whether all of them must have landed by then.
+  __device__ __forceinline__ bool next_step() {
+    if constexpr (patch_buffers(kCfg) == 1) return false;
+    const bool waits = order_.waits();
+    if (order_.advance()) buffer_ ^= 1;
+    return waits;
   }
 
  private:
+  static constexpr bool kPairs = kCfg.sparse == Sparse::kPairs;
   static constexpr int kCopies = gemm_row_copies(kCfg);
   static constexpr int kElements = kChunkBytes / G::kSize;
   static constexpr int kRowStep = G::kThreads / kCopies;
-  static constexpr int kRowsP = (P::kRows + kRowStep - 1) / kRowStep;
-  static constexpr int kShares = patch_shares(kCfg);
-  static constexpr int kPerShare = (kRowsP + kShares - 1) / kShares;
+  static constexpr int kRows = (P::kRows + kRowStep - 1) / kRowStep;  // of a thread
+  static constexpr int kPieces = PatchOrder<kCfg>::kPieces;
+  static constexpr int kRowsOfPiece = (kRows + kPieces - 1) / kPieces;
 
-  __device__ __forceinline__ int chunks() const {
-    return reduction_.length / (G::kTaps * kCfg.block_k);
+  /// The next weights' number: of a position, of a tile of pairs.
+  __device__ __forceinline__ unsigned position() const {
+    if constexpr (kPairs)
+      return static_cast<unsigned>(((r_ * G::kSs + s_) * G::kC) / kCfg.block_k + chunk_);
+    return static_cast<unsigned>(k_);
   }
-  /// First channel of a patch, of this thread's column.
-  __device__ __forceinline__ int channel_of(int patch) const {
-    if constexpr (kCfg.sparse == Sparse::kLists)
-      return reduction_.position(static_cast<unsigned>(patch * (G::kTaps * kCfg.block_k))).c;
-    return patch * kCfg.block_k;
-  }
-  __device__ __forceinline__ void next_patch() {
-    ++ahead_;
-    channel_ = channel_of(ahead_);
-    patch_ = patch_ == 0 ? P::kBytes : 0;
-  }
-  /// The thread's rows [first, first + kCount) of the patch.
+  /// The thread's rows from `first` on, of a patch of the channels from `channel` on.
   template <int kCount>
-  __device__ __forceinline__ void copy_patch(int first) {
-    const char* const from = x_ + channel_ * G::kSize;
+  __device__ __forceinline__ void copy_rows(int first, int patch, int channel, bool valid) {
+    const char* const from = x_ + channel * G::kSize;
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
       const int row = row_ + (first + i) * kRowStep;
       const auto at = static_cast<unsigned>(row * G::kRowBytes);
       if (row < P::kRows)
         ptx::cp_async<kChunkBytes>(
-            memory_ + patch_ + at + ((column_ * kChunkBytes) ^ P::swizzle(at)),
+            memory_ + patch + at + ((column_ * kChunkBytes) ^ P::swizzle(at)),
             from + static_cast<long long>((first + i) * kRowStep) * (kCfg.c * G::kSize),
-            row >= begin_ && row < end_);
+            valid && row >= begin_ && row < end_);
     }
   }
 
   WeightCopies<kCfg> weights_;
-  Reduction<kCfg> reduction_;
   const char* x_;
   unsigned memory_;
   int column_, row_;
   int begin_, end_;  // rows of a patch that exist
-  // The patch that is copied.
-  unsigned patch_ = 0;
-  int ahead_ = 0, channel_ = 0, tap_ = 0;
+  PatchOrder<kCfg> order_;
+  int buffer_ = 0;  // that is read
   // The weights that are copied.
   int r_ = 0, s_ = 0, chunk_ = 0, k_;
   unsigned to_ = 0;

@@ -4,10 +4,12 @@
 //  kMasked,  a bit for each unit (SparsityPattern's numbering), from the lowest of a word on:
 //  kPairs    of kPairs only packing reads them
 //  kFilters  [group][kept] the kept filters within the group, ascending, k of a group where there
-//            are fewer; then [group][filter] its place among those, kPruned if it has none
+//            are fewer; then, from the next multiple of four words on, [group][filter] its place
+//            among those, kPruned if it has none
 //  kLists    the first entry of each list and the end of the last; then, from the next multiple of
 //            four words on, an entry each: tap (row within the live ones, column << 16), first
-//            channel, a bit for each unit_k filters of the tile that keep it, 0
+//            channel, a bit for each unit_k filters of the tile that keep it, and, of patches, the
+//            entry of the list at which the next patch begins
 //  kWeights, kCode   see weights_config.h
 #pragma once
 
