@@ -30,7 +30,7 @@ std::vector<std::string> some_configs(Target& target, const ConvSpec& spec,
   if (all.empty()) return {};
   std::vector<std::string> some;
   for (std::size_t i = 0; i < 4; ++i) some.push_back(all[i * (all.size() - 1) / 3]);
-  for (const char* word : {"split=4", "split_by=cluster", "order=batch"}) {
+  for (const char* word : {"split=4", "split_by=cluster", "order=batch", "patch=1"}) {
     const auto found = std::find_if(all.begin(), all.end(), [&](const std::string& text) {
       return text.find(word) != std::string::npos;
     });
@@ -50,6 +50,8 @@ TEST_F(GpuLaunch, EveryFamilyEqualsTheReference) {
       {"mb2ic16ih10oc24kh3ph1 dtype=f16 layout=nchw", "mma"},
       {"g2mb2ic32ih7oc32kh3ph1dh1 dtype=f16 epilogue=relu(acc*scale[k]+bias[k]+residual)", "mma"},
       {"mb64ic64ih2oc64kh3ph1 dtype=f16", "mma"},
+      {"mb3ic192ih11oc40kh5sh2ph2 dtype=bf16 epilogue=relu(acc+bias[k])", "mma"},
+      {"g2mb5ic128ih9oc48kh3dh1 dtype=f16", "mma"},
       {"mb3ic32ih14oc48kh3ph1", "fma"},
       {"mb2ic7ih9oc20kh5ph2 epilogue=relu(acc+bias[k])", "fma"},
       {"mb2ic3ih33oc24kh7sh2ph3 dtype=f16", "direct"},

@@ -37,8 +37,13 @@ class GpuSparse : public GpuTest {
     const auto weights = [](const CudaConfig& c) {
       return c.family == Family::kSparse && !c.masked;
     };
-    add([&](const CudaConfig& c) { return !c.masked && c.split == 0 && !weights(c); });
+    add([&](const CudaConfig& c) {
+      return !c.masked && c.split == 0 && !weights(c) && c.patch == 0;
+    });
     add([&](const CudaConfig& c) { return !c.masked && c.split == 0 && !weights(c) && c.bn < 64; });
+    add([](const CudaConfig& c) { return !c.masked && c.patch == 1; });
+    add([](const CudaConfig& c) { return !c.masked && c.patch == 1 && c.bm <= 64; });
+    add([](const CudaConfig& c) { return !c.masked && c.patch == 1 && c.bm > 128; });
     add([&](const CudaConfig& c) { return weights(c) && !c.code; });
     add([&](const CudaConfig& c) { return weights(c) && !c.code && c.bk < 16 && c.bm < 128; });
     add([&](const CudaConfig& c) { return weights(c) && !c.code && c.tp * c.tq < c.bm; });
@@ -91,6 +96,12 @@ constexpr const char* kProblems[] = {
     "mb2ic64ih1oc64kh3ph1 dtype=f16 sparsity=block:0.5@32x8",
     "mb2ic64ih14oc64kh3ph1 dtype=f16 sparsity=unstructured:0.1",
     "mb2ic64ih14oc64kh3ph1 dtype=f16 sparsity=nm:2:4",
+    // Images as patches: several of them, few taps of some, one that is filled up, no padding.
+    "mb3ic256ih9oc64kh3ph1 dtype=f16 sparsity=block:0.3@32x64",
+    "g2mb2ic416ih6oc48kh3ph1 dtype=bf16 sparsity=input:0.5@8",
+    "mb2ic128ih15oc40kh5sh2ph2 dtype=f16 sparsity=channel:0.5",
+    "mb5ic192ih9oc64kh3 dtype=f16 sparsity=input:0.6@64",
+    "mb2ic64ih12oc72kh3dh1ph2 dtype=tf32 sparsity=channel:0.3",
     // Two of four on the tensor cores: tails of pixels, filters and the reduction, copies of 8
     // bytes, groups, strides, dilations, splits (few pixels, many channels), batch order.
     "mb3ic8ih13oc33kh3ph1 dtype=f16 epilogue=relu(acc*scale[k]+bias[k]+residual) sparsity=nm:2:4",
@@ -113,7 +124,8 @@ constexpr const char* kProblems[] = {
     "mb40ic16ih4oc24kh3ph1 dtype=f16 sparsity=unstructured:0.1",
     "mb5ic1ih28oc6kh5ph2 sparsity=unstructured:0.5", "mb5ic6ih14oc16kh5 sparsity=unstructured:0.3",
     "mb37ic16ih5oc120kh5 sparsity=unstructured:0.1",
-    "mb37ic120ih1oc84kh1 sparsity=unstructured:0.2", "mb37ic84ih1oc10kh1 sparsity=unstructured:0.5"};
+    "mb37ic120ih1oc84kh1 sparsity=unstructured:0.2",
+    "mb37ic84ih1oc10kh1 sparsity=unstructured:0.5"};
 
 TEST_F(GpuSparse, EveryWayThroughTheCodeIsRight) {
   std::vector<std::pair<ConvSpec, KernelConfig>> kernels;
