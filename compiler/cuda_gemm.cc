@@ -109,7 +109,7 @@ class GemmSpace {
     splits(config);
     CudaConfig patch = config;
     patch.patch = 1;
-    add(patch);
+    splits(patch);
     const bool dead_at_some = spec_.mean_valid_r() < static_cast<double>(spec_.live_r().size()) ||
                               spec_.mean_valid_s() < static_cast<double>(spec_.live_s().size());
     if (spec_.p * spec_.q > kMaxBatchOrderPixels || !dead_at_some) return;
@@ -121,10 +121,12 @@ class GemmSpace {
     if (!add(config)) return;
     const cuda::ConvConfig c = make_conv_config(spec_, config);
     const std::int64_t tiles = cuda::gemm_blocks(c, batch_);
-    const std::int64_t steps = cuda::gemm_k(c) / config.bk;
+    // What a split is cut from: at least two steps each, or a patch with its taps.
+    const std::int64_t parts =
+        config.patch == 1 ? cuda::c_per_group(c) / config.bk : cuda::gemm_k(c) / config.bk / 2;
     for (const int split : kSplits) {
       if (tiles >= device_.multiprocessors || tiles * split > 4 * device_.multiprocessors ||
-          steps < 2 * split)
+          parts < split)
         return;
       config.split = split;
       config.split_by = cuda::SplitBy::kWorkspace;

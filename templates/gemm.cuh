@@ -42,8 +42,11 @@ __device__ __forceinline__ BlockWork<kCfg> block_work(const ConvArgs& args, int 
   BlockWork<kCfg> work{
       pixels, group, filter, Reduction<kCfg>(args, group, filter, pixels.reduction()), 0, 0};
   const int tiles = (work.reduction.length + kCfg.block_k - 1) / kCfg.block_k;
-  work.k_begin = static_cast<int>(static_cast<long long>(tiles) * split / kCfg.split_k);
-  work.k_end = static_cast<int>(static_cast<long long>(tiles) * (split + 1) / kCfg.split_k);
+  // A patch and its taps stay together.
+  constexpr int kUnit = kCfg.patch == 1 && kCfg.split_k > 1 ? Gemm<kCfg>::kTaps : 1;
+  const long long units = tiles / kUnit;
+  work.k_begin = static_cast<int>(units * split / kCfg.split_k) * kUnit;
+  work.k_end = static_cast<int>(units * (split + 1) / kCfg.split_k) * kUnit;
   return work;
 }
 

@@ -217,7 +217,8 @@ inline constexpr long long kMaxPatchRows = 4096;
 constexpr const char* why_illegal_patch(const ConvConfig& c) {
   if (c.family != Family::kMma) return "patch=1 is for the mma family";
   if (c.order != PixelOrder::kImage) return "patch=1 needs order=image";
-  if (c.split_k > 1) return "patch=1 does not go with a split";
+  if (c.split_k > 1 && c.sparse == Sparse::kLists)
+    return "patch=1 does not go with a split of lists";
   if (gemm_copy_bytes(c) != kChunkBytes) return "patch=1 needs copies of 16 bytes";
   if (c.sparse != Sparse::kLists) {
     if (c_per_group(c) % c.block_k != 0)

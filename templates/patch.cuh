@@ -179,16 +179,15 @@ class PatchOrder {
   using G = Gemm<kCfg>;
   static constexpr int kPieces = patch_buffers(kCfg) == 2 ? patch_shares(kCfg) : 1;
 
-  __device__ __forceinline__ PatchOrder(const BlockWork<kCfg>&, int column) : column_(column) {}
+  __device__ __forceinline__ PatchOrder(const BlockWork<kCfg>& work, int column)
+      : column_(column), next_(work.k_begin / G::kTaps + 1), end_(work.k_end / G::kTaps) {}
   /// Channel of the first patch, and of the one that is copied next, of this thread's column.
-  __device__ __forceinline__ int first() const { return column_; }
+  __device__ __forceinline__ int first() const { return (next_ - 1) * kCfg.block_k + column_; }
   __device__ __forceinline__ int channel() const { return next_ * kCfg.block_k + column_; }
   __device__ __forceinline__ bool first_valid() const { return true; }
   __device__ __forceinline__ bool valid() const { return true; }
   /// The piece to copy beside this step, or a number past the last.
-  __device__ __forceinline__ int piece() const {
-    return next_ * kCfg.block_k < G::kC ? step_ : kPieces;
-  }
+  __device__ __forceinline__ int piece() const { return next_ < end_ ? step_ : kPieces; }
   /// To the next step; whether it is the first of a patch.
   __device__ __forceinline__ bool advance() {
     if (++step_ < G::kTaps) return false;
@@ -198,7 +197,8 @@ class PatchOrder {
   __device__ __forceinline__ bool waits() const { return false; }
 
  private:
-  int column_, step_ = 0, next_ = 1;
+  int column_, step_ = 0;
+  int next_, end_;  // patches
 };
 
 template <ConvConfig kCfg>
@@ -257,6 +257,7 @@ class PatchLoader {
         column_(static_cast<int>(threadIdx.x) % kCopies),
         row_(static_cast<int>(threadIdx.x) / kCopies),
         order_(work, column_ * kElements),
+        chunk_(Patch<kCfg>::kLists ? 0 : work.k_begin / G::kTaps),
         k_(kPairs ? 0 : column_ * kElements) {
     const int first = P::anchor(0, work.pixels.in_image) + P::kFirstTap;
     const int rows = P::anchor_from_first(work.pixels, work.pixels.rows - 1) + P::kLastTap + 1;
@@ -346,7 +347,7 @@ class PatchLoader {
   PatchOrder<kCfg> order_;
   int buffer_ = 0;  // that is read
   // The weights that are copied.
-  int r_ = 0, s_ = 0, chunk_ = 0, k_;
+  int r_ = 0, s_ = 0, chunk_, k_;
   unsigned to_ = 0;
   const char* from_ = nullptr;
 };

@@ -268,6 +268,15 @@ TEST(PatchKernel, StridesGroupsAndDilations) {
   EmulatedRun<patch_grouped()>(2).check();
 }
 
+TEST(PatchKernel, SplitReduction) {
+  constexpr ConvConfig kSplit = [] {
+    ConvConfig c = patch(320, 24, 5, 3, 32, 1);
+    c.split_k = 3;  // one patch, two, two
+    return c;
+  }();
+  EmulatedRun<kSplit>(2).check();
+  EmulatedRun<with_pairs(kSplit)>(2, "nm:2:4").check();
+}
 TEST(PatchKernel, KeptFilters) {
   EmulatedRun<with_filters(patch(64, 64, 6, 3, 64, 2), 26)>(2, "channel:0.4").check();
 }
