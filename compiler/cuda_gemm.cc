@@ -18,7 +18,8 @@ constexpr int kBlockN[] = {16, 32, 64, 96, 128, 160, 192, 256};
 constexpr int kSplits[] = {2, 3, 4, 6, 8, 12, 16};
 constexpr std::int64_t kMaxWorkspace = std::int64_t{8} << 20;
 constexpr std::int64_t kMaxBatchOrderPixels = 64;
-constexpr int kMostRegisters = 255;  ///< a thread's: what wants more spills
+constexpr int kMostRegisters = 255;        ///< a thread's: what wants more spills
+constexpr int kMostGatherRegisters = 230;  ///< of a gather ptxas takes more than is estimated
 /// Offered at most; a model that misplaces the best below this rank would not be worth having.
 constexpr std::size_t kMaxCandidates = 320;
 
@@ -138,10 +139,12 @@ class GemmSpace {
   }
 
   bool add(const CudaConfig& config) {
-    const bool good = why_illegal_cuda(spec_, config, device_).empty() &&
-                      gemm_registers(make_conv_config(spec_, config)) <= kMostRegisters;
-    if (good) found_.push_back(config);
-    return good;
+    if (!why_illegal_cuda(spec_, config, device_).empty()) return false;
+    const cuda::ConvConfig c = make_conv_config(spec_, config);
+    const int most = cuda::gemm_copy_bytes(c) == 0 ? kMostGatherRegisters : kMostRegisters;
+    if (gemm_registers(c) > most) return false;
+    found_.push_back(config);
+    return true;
   }
 
   const ConvSpec& spec_;
