@@ -81,6 +81,7 @@ std::string why_unused(const CudaConfig& config) {
     if (is_one_of(&CudaConfig::wm, &CudaConfig::wn)) read = gemm || sparse;
     if (is_one_of(&CudaConfig::stages, &CudaConfig::split)) read = gemm;
     if (is_one_of(&CudaConfig::tp, &CudaConfig::tq)) read = sparse;
+    if (is_one_of(&CudaConfig::patch)) read = config.family == Family::kMma;
     if (config.*field.member != 0 && !read)
       return fmt::format("{} has no {} ({})", family, field.name, config.*field.member);
   }

@@ -136,11 +136,9 @@ class GemmModel {
     const double exposed = c_.family == Family::kMma && k * size == 64 ? kShortStep : 1;
     const double math = exposed * m * n * k / (macs_per_cycle(c_, d_) * busy);
     const double weights = cuda::weight_row_bytes(c_);  // of a filter
-    // A patch is copied once for all taps.
+    // A patch is copied once for all taps that are kept.
     const double rows =
-        c_.patch == 1 ? static_cast<double>(cuda::patch_rows(c_)) /
-                            static_cast<double>(cuda::span_r(c_).size() * cuda::span_s(c_).size())
-                      : m;
+        c_.patch == 1 ? static_cast<double>(cuda::patch_rows(c_)) / patch_taps() : m;
     const double tile = rows * k * size + n * weights;
     // Each warp reads its rows of both tiles; on the FMA units lanes share what they load.
     const double reads = warps * (warp_tile_m(c_) * k * size + warp_tile_n(c_) * weights) *
@@ -163,11 +161,20 @@ class GemmModel {
     return slowest + kUnhidden * (throughput + chain + latency - slowest);
   }
 
+  /// Steps of the ring that a patch serves.
+  double patch_taps() const {
+    const auto taps = static_cast<double>(cuda::span_r(c_).size() * cuda::span_s(c_).size());
+    return c_.per_input ? taps : std::max(1.0, taps * reduction_share(spec_, c_));
+  }
+
   /// Cycles of shared memory and L2 that each block takes before and after its loop.
   double edge_cycles() const {
     const double outputs = static_cast<double>(c_.block_m) * c_.block_n;
     const double staged = outputs * (cuda::size_of(c_.y_type) + 8) / kSharedBytes;
-    const double first = static_cast<double>(cuda::tile_bytes(c_)) / kL2Bytes;
+    const double patch = c_.patch == 1 ? static_cast<double>(cuda::patch_rows(c_)) * c_.block_k *
+                                             cuda::size_of(c_.x_type)
+                                       : 0;
+    const double first = (static_cast<double>(cuda::tile_bytes(c_)) + patch) / kL2Bytes;
     const bool clustered = c_.split_k > 1 && c_.split_by == cuda::SplitBy::kCluster;
     return staged + first + (clustered ? kClusterLatency + outputs * 4 / kClusterBytes : 0);
   }

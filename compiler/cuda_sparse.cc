@@ -212,7 +212,9 @@ void set_sparsity(const ConvSpec& spec, bool masked, ConvConfig& c) {
   } else {
     c.sparse = Sparse::kLists;
     // A tile that no list fits is refused before its entries matter.
-    if (c.block_n > 0 && cuda::why_illegal_sparse(c) == nullptr) c.kept = most_entries(spec, c);
+    if (c.block_n > 0 && cuda::why_illegal_sparse(c) == nullptr &&
+        (c.patch == 0 || cuda::why_illegal_patch(c) == nullptr))
+      c.kept = most_entries(spec, c);
   }
 }
 

@@ -34,7 +34,7 @@ constexpr long long list_channels(const ConvConfig& c) {
     const long long rest = a % b;
     a = b, b = rest;
   }
-  if (c.patch == 1 && a % c.block_k == 0) return c.block_k;
+  if (c.patch == 1 && c.block_k > 0 && a % c.block_k == 0) return c.block_k;
   return a;
 }
 constexpr int gemm_threads(const ConvConfig& c) { return c.warps_m * c.warps_n * 32; }
@@ -212,10 +212,19 @@ constexpr int reduce_width(const ConvConfig& c) {
 }
 constexpr int kReduceThreads = 256;
 
-inline constexpr long long kMaxPatchRows = 4096;
-/// Why images cannot come as patches, or null.
+inline constexpr long long kMaxPatchRows = 4096, kMaxPatchRowsOfThread = 64;
+inline constexpr long long kMaxPatchSide = 1 << 20, kMaxPatchStride = 1 << 10;
+/// Whether the padding at an axis' ends is no more than a filter reaches: only then do the pixels
+/// that a strip's taps read lie between its first pixel's first tap and its last one's last.
+constexpr bool padding_within_reach(long long taps, long long outputs, long long stride,
+                                    long long pad, long long dilation, long long size) {
+  const long long reach = (taps - 1) * dilation;
+  return pad <= reach && (outputs - 1) * stride + reach - pad - (size - 1) <= reach;
+}
+/// Why images cannot come as patches, or null. Asked before sizes are known to be sane.
 constexpr const char* why_illegal_patch(const ConvConfig& c) {
   if (c.family != Family::kMma) return "patch=1 is for the mma family";
+  if (c.block_m < 1 || c.block_k < 1) return "patch=1 needs bm and bk";
   if (c.order != PixelOrder::kImage) return "patch=1 needs order=image";
   if (c.split_k > 1 && c.sparse == Sparse::kLists)
     return "patch=1 does not go with a split of lists";
@@ -228,10 +237,17 @@ constexpr const char* why_illegal_patch(const ConvConfig& c) {
   } else if (!c.per_input && list_channels(c) != c.block_k) {
     return "patch=1 needs blocks whose channels are a multiple of bk";
   }
+  if (c.r > kMaxGemmTaps || c.s > kMaxGemmTaps || c.stride_h > kMaxPatchStride ||
+      c.stride_w > kMaxPatchStride || c.dilation_h > kMaxPatchSide ||
+      c.dilation_w > kMaxPatchSide || c.h > kMaxPatchSide || c.w > kMaxPatchSide ||
+      c.p > kMaxPatchSide || c.q > kMaxPatchSide || c.h > (1LL << 30) / c.w ||
+      c.p * c.stride_h > (1LL << 30) / c.w)
+    return "patch=1 is for images of up to 2^30 pixels, 2^20 a side, strides of up to 1024";
+  if (!padding_within_reach(c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h) ||
+      !padding_within_reach(c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w))
+    return "patch=1 needs padding of no more than (taps - 1) * dilation at each end";
   if (span_r(c).size() * span_s(c).size() < 2) return "patch=1 needs two taps or more";
-  if (c.stride_h > 1024 || c.stride_w > 1024 || c.h > (1 << 20) || c.w > (1 << 20) ||
-      patch_rows(c) > kMaxPatchRows)
-    return "a patch must not exceed 4096 pixels";
+  if (patch_rows(c) > kMaxPatchRows) return "a patch must not exceed 4096 pixels";
   if (c.sparse != Sparse::kLists && patch_buffers(c) > 1 && patch_shares(c) < 1)
     return "stages must not exceed the taps + 1 where there are several patches";
   return nullptr;
@@ -276,9 +292,6 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
     if (gemm_copy_bytes(c) == 0 || c_per_group(c) % c.block_k != 0)
       return "order=batch needs channels of a group in multiples of bk";
   }
-  if (c.patch == 1) {
-    if (const char* why = why_illegal_patch(c)) return why;
-  }
   if (c.r > kMaxGemmTaps || c.s > kMaxGemmTaps)
     return "filters of more than 1024 rows or columns are for the direct family";
   if (c.pad_h > kMaxReach || c.pad_w > kMaxReach || (c.p - 1) * c.stride_h > kMaxReach ||
@@ -289,6 +302,11 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
     return "images of more than 2^30 pixels are for the direct family";
   if (c_per_group(c) > (1LL << 30) / (c.r * c.s) || c.k > (1LL << 30))
     return "reductions or filters beyond 2^30 are for the direct family";
+  if (c.patch == 1) {
+    if (const char* why = why_illegal_patch(c)) return why;
+    if (patch_rows(c) * gemm_row_copies(c) > kMaxPatchRowsOfThread * gemm_threads(c))
+      return "a thread would copy more than 64 rows of a patch: more warps or a smaller bm or bk";
+  }
   if (gemm_k(c) == 0) return "no tap meets any input: that is for the direct family";
   if (gemm_shared_bytes(c) > shared) return "its ring of stages exceeds a block's shared memory";
   return nullptr;

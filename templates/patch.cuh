@@ -147,8 +147,9 @@ class PatchRows {
 
  private:
   __device__ __forceinline__ void aim() {
-    constexpr int kRow = static_cast<int>(kCfg.dilation_h * kCfg.w) * G::kRowBytes;
-    constexpr int kColumn = static_cast<int>(kCfg.dilation_w) * G::kRowBytes;
+    // An axis with one live tap may be dilated by anything.
+    constexpr int kRow = G::kRs > 1 ? static_cast<int>(kCfg.dilation_h * kCfg.w) * G::kRowBytes : 0;
+    constexpr int kColumn = G::kSs > 1 ? static_cast<int>(kCfg.dilation_w) * G::kRowBytes : 0;
     const auto shift = static_cast<unsigned>(tap_.r * kRow + tap_.s * kColumn);
     const auto need = PixelTaps<kCfg>::need({tap_.r, tap_.s, 0, true});
 #pragma unroll

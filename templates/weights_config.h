@@ -197,14 +197,16 @@ constexpr const char* why_illegal_weights(const ConvConfig& c, long long shared)
       c.q + c.tile_q > kMaxReach / c.stride_w || (c.r - 1) * c.dilation_h > kMaxReach ||
       (c.s - 1) * c.dilation_w > kMaxReach || c.h > (1LL << 30) || c.w > (1LL << 30))
     return "padding, strides or dilations that reach beyond 2^29 are for the direct family";
-  if (c_per_group(c) > (1LL << 31) / (c.r * c.s) ||
-      c.k > (1LL << 31) / (c.r * c.s) / c_per_group(c))
-    return "more than 2^31 weights are for the direct family";
+  if (c_per_group(c) > (1LL << 30) / (c.r * c.s) ||
+      c.k > (1LL << 30) / (c.r * c.s) / c_per_group(c))
+    return "more than 2^30 weights are for the direct family";
   if (span_r(c).size() == 0 || span_s(c).size() == 0)
     return "no tap meets any input: that is for the direct family";
   if (c.sparse == Sparse::kCode) {
     if (c.bound) return "code=1 needs a pattern at hand: bound ones come with the launch";
     if (thread_pixels(c) > kMaxCodePixels) return "code=1 takes at most 4 pixels a thread";
+    if (c.groups * ceil_div(k_per_group(c), c.block_n) * c.kept > 4 * kMaxCodeWeights)
+      return "code=1 would pad its tiles of filters to more than 16384 weights: tables without it";
     if (c.warps_n != 1) return "code=1 needs wn=1: all filters of a tile share what they load";
   } else if (weight_lists(c) > 1LL << 28) {
     return "its lists would exceed 2^28: a larger bk";

@@ -90,6 +90,34 @@ TEST(CudaConfig, RefusesWhatATemplateCannotRun) {
   EXPECT_THAT(why(conv, good + ",masked=1", hopper), HasSubstr("masked=1 is for sparse specs"));
 }
 
+TEST(CudaConfig, RefusesPatchesThatWouldNotHoldWhatTheirTapsRead) {
+  const CudaDevice device;
+  const std::string good = "cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=2,patch=1";
+  const auto expect = [&](const char* problem, const char* what) {
+    EXPECT_THAT(why(problem, good, device), HasSubstr(what)) << problem;
+  };
+  EXPECT_EQ(why("mb8ic64ih14oc64kh3ph1 dtype=f16", good, device), "");
+  EXPECT_EQ(why("mb8ic64ih14oc64kh3ph2 dtype=f16", good, device), "");
+  // Rows of outputs that begin or end beyond the filter's reach into the image.
+  for (const char* wide : {"mb8ic64ih28oc64oh36kh3ph5 dtype=f16",
+                           "mb8ic64ih14oc64oh27kh3ph7 dtype=f16", "mb8ic64ih8oc64kh3ph4 dtype=f16"})
+    expect(wide, "padding");
+  expect("mb8ic64ih14oc64kh1 dtype=f16", "two taps");
+  expect("mb8ic80ih14oc64kh3ph1 dtype=f16", "multiples of bk");
+  expect("mb1ic64ih65000oc64kh3ph1 dtype=f16", "2^30 pixels");
+  expect("mb1ic64ih4000oc64kh3ph1 dtype=f16", "4096 pixels");
+  expect("mb8ic64ih14oc64kh3ph1 dtype=f16 layout=nchw", "16 bytes");
+  EXPECT_THAT(why("mb8ic64ih14oc64kh3ph1 dtype=f16",
+                  "cuda:mma,bm=64,bn=64,wm=2,wn=2,stages=2,patch=1", device),
+              HasSubstr("bk must be"));
+  EXPECT_THAT(why("mb8ic64ih14oc64kh3ph1", "cuda:direct,bm=2,bn=2,bk=8,patch=1", device),
+              HasSubstr("direct has no patch"));
+  // Units that neither fill a patch nor divide one are refused, not divided by.
+  for (const char* unit : {"input:0.5@96:bound", "input:0.5@48:bound"})
+    EXPECT_THAT(why("mb2ic192ih14oc64kh3ph1 dtype=f16 sparsity=" + std::string(unit), good, device),
+                HasSubstr("divide bk"));
+}
+
 TEST(CudaConfig, SaysWhatIsNotSupported) {
   const CudaDevice device;
   const auto unsupported = [&](const char* problem) {

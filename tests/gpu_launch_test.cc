@@ -30,7 +30,8 @@ std::vector<std::string> some_configs(Target& target, const ConvSpec& spec,
   if (all.empty()) return {};
   std::vector<std::string> some;
   for (std::size_t i = 0; i < 4; ++i) some.push_back(all[i * (all.size() - 1) / 3]);
-  for (const char* word : {"split=4", "split_by=cluster", "order=batch", "patch=1"}) {
+  for (const char* word :
+       {"split=4", "split_by=cluster", "order=batch", "patch=1", "patch=1,split_by=cluster"}) {
     const auto found = std::find_if(all.begin(), all.end(), [&](const std::string& text) {
       return text.find(word) != std::string::npos;
     });

@@ -144,6 +144,34 @@ TEST_F(GpuSparse, EveryWayThroughTheCodeIsRight) {
   }
 }
 
+TEST_F(GpuSparse, Patches) {
+  // Of small problems the search offers few patches, so these are named: a patch that is filled up,
+  // strides, 2 of 4, splits of both kinds, lists with few taps of some channels.
+  const std::pair<const char*, const char*> cases[] = {
+      {"g2mb2ic416ih6oc48kh3ph1 dtype=bf16 sparsity=input:0.5@8",
+       "cuda:mma,bm=64,bn=16,bk=64,wm=2,wn=1,stages=3,patch=1"},
+      {"mb2ic128ih15oc40kh5sh2ph2 dtype=f16 sparsity=channel:0.5",
+       "cuda:mma,bm=32,bn=32,bk=64,wm=1,wn=2,stages=3,patch=1"},
+      {"mb2ic128ih9oc72kh3ph1 dtype=f16 sparsity=nm:2:4",
+       "cuda:mma,bm=64,bn=32,bk=64,wm=2,wn=1,stages=3,patch=1"},
+      {"mb2ic256ih7oc72kh3ph1 dtype=f16 sparsity=nm:2:4",
+       "cuda:mma,bm=32,bn=32,bk=64,wm=1,wn=2,stages=4,split=2,patch=1,split_by=cluster"},
+      {"mb2ic256ih7oc64kh3ph1 dtype=bf16 sparsity=channel:0.5",
+       "cuda:mma,bm=32,bn=32,bk=64,wm=1,wn=1,stages=4,split=3,patch=1"},
+      {"mb2ic256ih7oc64kh3ph1 dtype=f16 epilogue=acc+bias[k] sparsity=channel:0.5",
+       "cuda:mma,bm=32,bn=32,bk=64,wm=1,wn=1,stages=4,split=2,patch=1,split_by=cluster"},
+      {"mb3ic256ih9oc64kh3ph1 dtype=f16 sparsity=block:0.3@32x64",
+       "cuda:mma,bm=64,bn=32,bk=64,wm=2,wn=1,stages=5,patch=1"}};
+  ThreadPool pool(usable_cpus());
+  for (const auto& [problem, config] : cases)
+    for (const bool bound : {false, true}) {
+      const ConvSpec spec = spec_of(problem, bound);
+      const VerifyResult result = Verifier(target(), spec, 1, &pool).check(parse_config(config));
+      EXPECT_EQ(result.verdict, Verdict::kPassed)
+          << print_spec(spec) << " " << config << ": " << result.reason;
+    }
+}
+
 TEST_F(GpuSparse, EmptyAndFullPatterns) {
   ThreadPool pool(usable_cpus());
   for (const char* problem :

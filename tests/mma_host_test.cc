@@ -78,7 +78,7 @@ constexpr ConvConfig wide() {
   return c;
 }
 
-/// Images as patches: rows that cross images, tails, a border wider than the filter's reach.
+/// Images as patches: of tiles that cross rows and images.
 constexpr ConvConfig patch(int c, int k, int h, int r, int block_m, int warps_m) {
   ConvConfig config = problem(c, k, h, r, Sparse::kDense);
   config.patch = 1, config.bound = false;
@@ -254,6 +254,20 @@ TEST(PairsKernel, WarpsOf48PixelsBy32Filters) { EmulatedRun<wide()>(3, "nm:2:4")
 TEST(PatchKernel, TilesThatCrossRowsAndImages) {
   EmulatedRun<patch(64, 40, 7, 3, 64, 2)>(3).check();    // one patch
   EmulatedRun<patch(192, 24, 5, 3, 128, 4)>(2).check();  // three
+}
+TEST(PatchKernel, PaddingAsWideAsTheFilterReaches) {
+  constexpr ConvConfig kWide = [] {
+    ConvConfig c = patch(64, 16, 6, 3, 64, 2);
+    c.pad_h = c.pad_w = 2, c.p = c.q = 8;
+    return c;
+  }();
+  EmulatedRun<kWide>(2).check();
+  constexpr ConvConfig kUneven = [] {
+    ConvConfig c = patch(64, 16, 6, 3, 32, 1);
+    c.pad_h = 0, c.pad_w = 2, c.p = 6, c.q = 7, c.s = 2, c.dilation_w = 2;
+    return c;
+  }();
+  EmulatedRun<kUneven>(2).check();
 }
 TEST(PatchKernel, NoPadding) {
   constexpr ConvConfig kValid = [] {
