@@ -17,11 +17,11 @@ namespace convoke::cuda {
 template <ConvConfig kCfg>
 struct KeptSums {
   using W = Weights<kCfg>;
-  const char* pixels;    ///< staged input at the thread's first pixel
-  const float4* values;  ///< of the tile's weights (kCode)
+  const char* pixels = nullptr;    ///< staged input at the thread's first pixel
+  const float4* values = nullptr;  ///< of the tile's weights (kCode)
   float acc[W::kFilters][W::kPixels] = {};
-  float at[W::kPixels];
-  float4 quad;
+  float at[W::kPixels] = {};
+  float4 quad = {};
 
   /// Loads the pixels of a tap and channel, `offset` floats from pixel 0's first.
   __device__ __forceinline__ void x(int offset) {

@@ -172,8 +172,9 @@ class EmulatedRun {
               0);
     EXPECT_EQ(ptx::unordered_pairs, 0);
     // Rows of a patch are as far apart as their pixels are in the images.
-    if (kCfg.patch == 0 || (kCfg.q == kCfg.w && kCfg.p == kCfg.h))
+    if (kCfg.patch == 0 || (kCfg.q == kCfg.w && kCfg.p == kCfg.h)) {
       EXPECT_EQ(ptx::bank_conflicts, 0);
+    }
     if constexpr (has_reduce(kCfg))
       for (blockIdx.x = 0; blockIdx.x < reduce_grid(kCfg, images_).x; ++blockIdx.x)
         for (threadIdx.x = 0; threadIdx.x < kReduceThreads; ++threadIdx.x)
