@@ -22,8 +22,9 @@ struct Turn {
 /// it only counts for what is slow anyway.
 Turn calibrate(TimedCall& call, double turn_seconds) {
   Turn turn;
-  turn.seconds = call.seconds(1);
-  if (turn.seconds < kColdTurns * turn_seconds) turn.seconds = call.seconds(1);
+  turn.repeats = call.least_repeats();
+  turn.seconds = call.seconds(turn.repeats);
+  if (turn.seconds < kColdTurns * turn_seconds) turn.seconds = call.seconds(turn.repeats);
   while (turn.seconds < turn_seconds && turn.repeats < kMaxRepeats) {
     const double missing = turn_seconds / std::max(turn.seconds, 1e-9) * 1.1;
     const auto wanted = static_cast<std::int64_t>(

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "autotune/candidate.h"
+#include "compiler/sparsity.h"
 #include "compiler/spec_text.h"
 #include "runtime/pattern_checks.h"
 #include "runtime/thread_pool.h"
@@ -28,6 +29,9 @@ constexpr int kThrottleAttempts = 3;
 
 /// Of the finalists one is verified already, and often another.
 constexpr int kFinalistsToVerify = 2;
+
+/// Winners of other patterns that are tried before the model's choice.
+constexpr std::size_t kMostRelatives = 4;
 
 constexpr int kCandidates = 12, kCandidatesBuiltAhead = 24;
 
@@ -96,6 +100,44 @@ KernelConfig ProblemTuner::first_config() const {
   return target_.default_config(spec_);
 }
 
+/// Of a sparse spec: what won on the same problem with other patterns, those of its own kind
+/// first. Time changes little from one keep ratio to the next, and so does the best tile.
+std::vector<int> ProblemTuner::winners_of_relatives() const {
+  if (spec_.sparsity.empty()) return {};
+  const auto dense_text = [](ConvSpec spec) {
+    spec.sparsity.clear(), spec.pattern.reset();
+    return print_spec(spec);
+  };
+  const std::string dense = dense_text(spec_);
+  const SparsityKind kind = Sparsity::parse(spec_.sparsity).kind;
+  std::vector<int> same_kind, others;
+  for (const std::string& problem : db_.problems(target_.info())) {
+    // The text of the shape is the same, so that few of a large database are parsed.
+    if (problem == problem_ || !problem.starts_with(dense.substr(0, dense.find(' ')))) continue;
+    ConvSpec relative;
+    try {
+      relative = parse_problem(problem).spec;
+    } catch (const Error&) {  // written by another version
+      continue;
+    }
+    if (relative.sparsity.empty() || dense_text(relative) != dense) continue;
+    const auto best = db_.best(target_.info(), problem);
+    if (!best) continue;
+    const auto found = std::find_if(configs_.begin(), configs_.end(), [&](const KernelConfig& c) {
+      return print_config(c) == best->config;
+    });
+    if (found == configs_.end()) continue;
+    (Sparsity::parse(relative.sparsity).kind == kind ? same_kind : others)
+        .push_back(static_cast<int>(found - configs_.begin()));
+  }
+  same_kind.insert(same_kind.end(), others.begin(), others.end());
+  std::vector<int> early;
+  for (const int i : same_kind)
+    if (early.size() < kMostRelatives && std::find(early.begin(), early.end(), i) == early.end())
+      early.push_back(i);
+  return early;
+}
+
 /// Fills configs_, the default first. Returns why there is none.
 std::string ProblemTuner::choose_candidates() {
   if (std::string why = target_.why_unsupported(spec_); !why.empty()) return why;
@@ -123,6 +165,7 @@ std::string ProblemTuner::choose_candidates() {
   SearchOptions search;
   search.candidates = most_candidates();
   search.categories = features(configs_.front()).categories;
+  search.early = winners_of_relatives();
   search_ = std::make_unique<Search>(std::move(candidates), 0, search);
   return "";
 }

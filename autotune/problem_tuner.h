@@ -32,6 +32,7 @@ class ProblemTuner {
 
  private:
   KernelConfig first_config() const;
+  std::vector<int> winners_of_relatives() const;
   std::string choose_candidates();
   void use_known_samples();
   void search();

@@ -42,6 +42,14 @@ void Search::make_shortlist(int first) {
   std::vector<bool> taken(n);
   taken[static_cast<std::size_t>(first)] = true;
   std::vector<int> twins(n);
+  const auto take = [&](int i) {
+    taken[static_cast<std::size_t>(i)] = true;
+    shortlist_.push_back(i);
+    for (const int j : by_prediction)
+      if (differences(i, j) == 1) ++twins[static_cast<std::size_t>(j)];
+  };
+  for (const int i : options_.early)
+    if (!taken[static_cast<std::size_t>(i)]) take(i);
   const std::size_t spread =
       std::min(n, static_cast<std::size_t>(std::max(options_.candidates, 1)));
   while (shortlist_.size() < spread) {
@@ -53,10 +61,7 @@ void Search::make_shortlist(int first) {
       const double cost = candidates_[at].predicted_us * (1 + kTwinPenalty * twins[at]);
       if (best < 0 || cost < best_cost) best = i, best_cost = cost;
     }
-    taken[static_cast<std::size_t>(best)] = true;
-    shortlist_.push_back(best);
-    for (const int i : by_prediction)
-      if (differences(i, best) == 1) ++twins[static_cast<std::size_t>(i)];
+    take(best);
   }
   for (const int i : by_prediction)
     if (!taken[static_cast<std::size_t>(i)]) shortlist_.push_back(i);

@@ -23,6 +23,7 @@ struct SearchCandidate {
 struct SearchOptions {
   int candidates = 12;  ///< tried at most, the first one included
   int categories = 0;
+  std::vector<int> early{};  ///< tried right after the first: what won on problems like this one
   double neighbour_share = 0.4;  ///< of the candidates, kept for neighbours of the best
   double reject_factor = 1.5;    ///< a short sample this much over the best ends a candidate
   int finalists = 3;             ///< compared again, beside those already verified

@@ -63,6 +63,17 @@ std::vector<Sample> TuningDb::samples(const DeviceInfo& device, const std::strin
   return found;
 }
 
+std::vector<std::string> TuningDb::problems(const DeviceInfo& device) const {
+  std::lock_guard<std::mutex> lock(impl_->mutex);
+  std::vector<std::string> found;
+  impl_->file.run([&](SqliteConnection& db) {
+    SqliteStatement row(db, "SELECT DISTINCT problem FROM known WHERE device=?1 ORDER BY problem");
+    row.bind(1, device.key);
+    while (row.step()) found.push_back(row.text(0));
+  });
+  return found;
+}
+
 std::vector<Sample> TuningDb::all() const {
   std::lock_guard<std::mutex> lock(impl_->mutex);
   std::vector<Sample> found;

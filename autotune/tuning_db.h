@@ -53,6 +53,8 @@ class TuningDb {
   /// All samples of a problem on a device, whatever their compiler and emitter: timed ones first,
   /// fastest first.
   std::vector<Sample> samples(const DeviceInfo& device, const std::string& problem) const;
+  /// The problems with samples on a device, in order of their text.
+  std::vector<std::string> problems(const DeviceInfo& device) const;
   std::vector<Sample> all() const;
   /// Removes all samples; returns how many. A file of a newer schema is not touched.
   std::int64_t clear();

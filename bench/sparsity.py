@@ -6,7 +6,7 @@
   bench/sparsity.py layers OUT.jsonl WORD     Markdown: one row a layer of one word (channel:0.5), with byte floors
   bench/sparsity.py picture OUT.jsonl X.svg   time by keep ratio
 
-`run` tunes (--budget SECONDS for each word; 0: not at all) and measures; what it does not know it hands to convoke, so that
+`run` tunes (--budget SECONDS for each word; 0: not at all) and measures (--measure SECONDS for each word); what it does not know it hands to convoke, so that
 every selector works. Patterns are drawn by --seed. A share is the sparse time over the dense one of the same run; means are
 geometric, weighted by how often the network runs a layer. Python's standard library only.
 """
@@ -53,14 +53,15 @@ def run(arguments, selectors):
         def write(entry):
             file.write(json.dumps(entry) + "\n")
             file.flush()
-        write({"run": {"date": started, "commit": git_commit(), "selectors": selectors, "budget": arguments.budget,
+        write({"run": {"date": started, "commit": git_commit(), "selectors": selectors, "budget": arguments.budget, "measure": arguments.measure,
                        "load_before": os.getloadavg()[0], "cpus": len(os.sched_getaffinity(0))}})
         summary = {}
         for word in words:
             print(f"sparsity.py: {word}", file=sys.stderr)
             if arguments.budget > 0:
                 convoke(arguments.build, "tune", word, ["--budget", str(arguments.budget), *selectors])
-            records, summary = convoke(arguments.build, "bench", word, selectors)
+            limit = ["--budget", str(arguments.measure)] if arguments.measure else []
+            records, summary = convoke(arguments.build, "bench", word, [*limit, *selectors])
             for record in records:
                 write({**record, "word": word})
         write({"summary": {key: summary.get(key) for key in ("device", "model", "driver", "compiler", "threads")}})
@@ -203,6 +204,7 @@ def main():
     runner.add_argument("--kinds", default=",".join((*KINDS, "nm:2:4")), help="words with {} for the ratio, separated by commas")
     runner.add_argument("--ratios", default=",".join(RATIOS))
     runner.add_argument("--budget", type=float, default=60)
+    runner.add_argument("--measure", type=float, help="default: convoke's own")
     for name, more in (("table", ()), ("layers", ("word",)), ("picture", ("svg",))):
         reader = commands.add_parser(name)
         reader.add_argument("file")

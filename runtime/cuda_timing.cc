@@ -49,6 +49,8 @@ class GraphTimedCall final : public TimedCall {
     return seconds * static_cast<double>(repeats) / static_cast<double>(replays * nodes_);
   }
 
+  std::int64_t least_repeats() const override { return nodes_; }
+
  private:
   const CudaDriver& driver() const { return context_->driver(); }
   void check(cu::Result result, const char* doing) const { context_->check(result, doing); }

@@ -44,6 +44,8 @@ class TimedCall {
   virtual ~TimedCall() = default;
   /// Seconds that `repeats` calls take back to back, by the device's own clock.
   virtual double seconds(std::int64_t repeats) = 0;
+  /// Fewer calls than this take as long: they run together.
+  virtual std::int64_t least_repeats() const { return 1; }
 };
 /// Enqueues one launch on a stream (null on the CPU, which runs it).
 using TimedLaunch = std::function<void(void* stream)>;

@@ -72,6 +72,26 @@ TEST(Measure, CallsTakeTurns) {
   for (std::size_t i = 4; i < order.size(); ++i) EXPECT_EQ(order[i], static_cast<int>(i % 2)) << i;
 }
 
+/// As the replay of a graph of twenty launches, 10 us each.
+class TwentyAtOnce final : public TimedCall {
+ public:
+  double seconds(std::int64_t repeats) override {
+    const std::int64_t replays = (repeats + 19) / 20;
+    launches += replays * 20;
+    return 10e-6 * static_cast<double>(repeats);
+  }
+  std::int64_t least_repeats() const override { return 20; }
+  std::int64_t launches = 0;
+};
+
+TEST(Measure, CallsThatRunTogetherKeepTheBudgetAndAreCounted) {
+  TwentyAtOnce call;
+  const Timing t = measure_interleaved({&call}, 0.02, 1, 0).front();
+  EXPECT_NEAR(t.median_us, 10, 1e-6);
+  EXPECT_EQ(t.n, 2000);  // 20 ms in all
+  EXPECT_EQ(call.launches, t.n + 2 * 20);
+}
+
 TEST(Measure, SettlingPausesAndWarmsEachTurn) {
   int calls = 0;
   const auto start = Clock::now();

@@ -101,6 +101,18 @@ TEST(Search, TriesTheDefaultFirstAndNoCandidateTwice) {
   EXPECT_EQ(search.next().kind, Kind::kDone);
 }
 
+TEST(Search, EarlyOnesFollowTheFirst) {
+  const Surface s(0.2);
+  SearchOptions o = options(12);
+  o.early = {50, 77, 31, 77};
+  Search search(s.candidates, 50, o);
+  const std::vector<int> tried =
+      drive(search, [&](int i) { return s.cost[static_cast<std::size_t>(i)]; }).of(Kind::kTry);
+  ASSERT_EQ(tried.size(), 12u);
+  EXPECT_EQ(std::vector<int>(tried.begin(), tried.begin() + 3), (std::vector<int>{50, 77, 31}));
+  EXPECT_EQ(std::set<int>(tried.begin(), tried.end()).size(), tried.size());
+}
+
 TEST(Search, FindsNearlyTheBestUnderADistortedModel) {
   for (unsigned seed = 1; seed <= 20; ++seed) {
     const Surface s(0.3, seed);

@@ -232,6 +232,35 @@ TEST_F(TuneTest, ADatabaseHitCompilesAndMeasuresNothing) {
   EXPECT_TRUE(twice[1].from_database);
 }
 
+TEST_F(TuneTest, WinnersOfOtherPatternsAreTriedFirst) {
+  const auto sparse = [](const char* word) {
+    ConvSpec s = spec((std::string("mb2ic2ih4oc4oh4kh3ph1 sparsity=") + word).c_str());
+    s.pattern = SparsityPattern::random(s, 1);
+    return s;
+  };
+  const ConvSpec wanted = sparse("channel:0.5");
+  Sample won{target_.info().key, target_.info().driver, target_.info().compiler,
+             target_.info().emitter};
+  won.n = 10, won.median_us = 100, won.verified = true;
+  const auto config_text = [&](int mr) {
+    for (const KernelConfig& c : target_.enumerate(wanted))
+      if (c.cpu.mr == mr) return print_config(c);
+    return std::string();
+  };
+  won.problem = print_spec(sparse("channel:0.25")), won.config = config_text(7);
+  db_.add({won});
+  won.problem = print_spec(spec("mb2ic2ih4oc4oh4kh3ph1 epilogue=relu(acc) sparsity=channel:0.25"));
+  won.config = config_text(8);  // of another problem
+  db_.add({won});
+  TuneOptions two = quick();
+  two.candidates = 2;
+  tune(target_, {wanted}, db_, two);
+  std::set<std::string> tried;
+  for (const Sample& s : db_.samples(target_.info(), print_spec(wanted))) tried.insert(s.config);
+  EXPECT_TRUE(tried.contains(config_text(7)));
+  EXPECT_FALSE(tried.contains(config_text(8)));
+}
+
 TEST_F(TuneTest, AWinnerThatIsNoLongerLegalIsNotChosen) {
   const TuneResult first = tune(target_, {spec()}, db_, quick())[0];
   target_.behaviours.erase(first.winner->cpu.mr);
