@@ -27,6 +27,9 @@ constexpr double kMaxTrySeconds = 0.005, kMaxRefineSeconds = 0.03, kMaxCompareSe
 constexpr double kThrottlePause = 0.5;
 constexpr int kThrottleAttempts = 3;
 
+/// Kernels of a problem that are built while the one before it is measured.
+constexpr int kPrepared = 8;
+
 /// Of the finalists one is verified already, and often another.
 constexpr int kFinalistsToVerify = 2;
 
@@ -38,16 +41,13 @@ constexpr int kCandidates = 12, kCandidatesBuiltAhead = 24;
 }  // namespace
 
 ProblemTuner::ProblemTuner(Target& target, const ConvSpec& spec, TuningDb& db,
-                           const TuneOptions& options, Executor& executor, double seconds,
-                           Progress progress)
+                           const TuneOptions& options, Executor& executor, Progress progress)
     : target_(target),
       spec_(spec),
       db_(db),
       options_(options),
       executor_(executor),
-      seconds_(seconds),
       progress_(std::move(progress)),
-      start_(std::chrono::steady_clock::now()),
       problem_(print_spec(spec)) {
   result_.spec = spec;
 }
@@ -56,14 +56,35 @@ double ProblemTuner::elapsed() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-TuneResult ProblemTuner::run() {
+void ProblemTuner::prepare() {
+  if (why_none_ || failure_) return;
   try {
-    if (const std::string why = choose_candidates(); !why.empty()) {
+    why_none_ = choose_candidates();
+    if (!why_none_->empty()) return;
+    use_known_samples();
+    const int spare = usable_cpus() > target_.info().threads ? 1 : 0;  // of a target on the CPU
+    builder_ = std::make_unique<BuildAhead>(target_, spec_, configs_,
+                                            std::max(target_.build_threads(), spare));
+    std::vector<int> soon = search_->upcoming(kPrepared);
+    if (const SearchStep step = search_->next(); step.kind == Kind::kTry)
+      soon.insert(soon.begin(), step.candidates.front());
+    builder_->want(soon);
+  } catch (...) {
+    failure_ = std::current_exception();  // the result's, not the problem's that is measured
+  }
+}
+
+TuneResult ProblemTuner::run(double seconds) {
+  seconds_ = seconds;
+  start_ = std::chrono::steady_clock::now();
+  try {
+    prepare();
+    if (failure_) std::rethrow_exception(failure_);
+    if (!why_none_->empty()) {
       result_.verdict = Verdict::kUnsupported;
-      result_.reason = why;
+      result_.reason = *why_none_;
       return result_;
     }
-    use_known_samples();
     search();
   } catch (const Error& e) {
     result_.error = e.code();
@@ -200,10 +221,6 @@ int ProblemTuner::most_candidates() const {
 
 void ProblemTuner::search() {
   const int most = most_candidates();
-  const int spare = usable_cpus() > target_.info().threads ? 1 : 0;  // of a target on the CPU
-  builder_ = std::make_unique<BuildAhead>(target_, spec_, configs_,
-                                          std::max(target_.build_threads(), spare));
-  builder_->want(search_->upcoming(2 * builder_->threads()));
   // What every candidate needs: without it there is no use in trying them one by one.
   if (search_->next().kind != Kind::kDone)
     tensors_ = std::make_unique<ProblemTensors>(target_, spec_, options_.seed);

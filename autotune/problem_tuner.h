@@ -4,9 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,10 +27,13 @@ class ProblemTuner {
 
   /// `executor` runs the reference. All references must outlive the tuner.
   ProblemTuner(Target& target, const ConvSpec& spec, TuningDb& db, const TuneOptions& options,
-               Executor& executor, double seconds, Progress progress);
-  /// Tries, verifies and measures until the search is done, the seconds are over (the default is
+               Executor& executor, Progress progress);
+  /// Chooses the candidates and begins to build the first of them, while another problem is
+  /// measured: the first kernels of a problem are what measuring would wait for.
+  void prepare();
+  /// Prepares if that was not done. Tries, verifies and measures until the search is done, the seconds are over (the default is
   /// still finished) or the stop flag is set. Failures are in the result, not thrown.
-  TuneResult run();
+  TuneResult run(double seconds);
 
  private:
   KernelConfig first_config() const;
@@ -59,10 +64,12 @@ class ProblemTuner {
   TuningDb& db_;
   const TuneOptions& options_;
   Executor& executor_;
-  double seconds_;
+  double seconds_ = 0;
   Progress progress_;
   std::chrono::steady_clock::time_point start_;
   std::string problem_;
+  std::optional<std::string> why_none_;  ///< empty: there are candidates; none: not prepared
+  std::exception_ptr failure_;           ///< of prepare()
 
   std::vector<KernelConfig> configs_;
   std::unique_ptr<Search> search_;

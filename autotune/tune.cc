@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 
 #include "autotune/problem_tuner.h"
 #include "compiler/spec_text.h"
@@ -90,6 +91,13 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
     work_left += work.back();
   }
   ThreadPool reference_pool(usable_cpus());
+  const auto tuner_of = [&](std::size_t i) {
+    return std::make_unique<ProblemTuner>(target, problems[i], db, options, reference_pool,
+                                          [&progress, i](int candidate, int candidates) {
+                                            if (progress) progress(i, candidate, candidates);
+                                          });
+  };
+  std::unique_ptr<ProblemTuner> tuner, next;
   std::vector<TuneResult> results;
   for (std::size_t i = 0; i < problems.size(); ++i) {
     const ConvSpec& spec = problems[i];
@@ -97,6 +105,7 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
     const double left = options.budget_seconds - seconds_since(start);
     const double share = work_left > 0 ? std::max(left, 0.0) * work[i] / work_left : 0;
     work_left -= work[i];
+    tuner = std::move(next);
     const bool lost = !results.empty() && results.back().device_lost;
     // Asked again: the same problem may stand in the list twice.
     if (lost) {
@@ -110,11 +119,15 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
           not_begun(spec, fmt::format("the budget of {} s was used up before this problem",
                                       options.budget_seconds)));
     } else {
-      ProblemTuner tuner(target, spec, db, options, reference_pool, share,
-                         [&](int candidate, int candidates) {
-                           if (progress) progress(i, candidate, candidates);
-                         });
-      results.push_back(tuner.run());
+      if (!tuner) tuner = tuner_of(i);
+      tuner->prepare();
+      // Where kernels are built beside timing.
+      if (i + 1 < problems.size() && target.build_threads() > 0 &&
+          !from_database(target, problems[i + 1], db, options)) {
+        next = tuner_of(i + 1);
+        next->prepare();
+      }
+      results.push_back(tuner->run(share));
       report_what_plans_use(target, db, options, results.back());
     }
     if (done) done(i, results.back());

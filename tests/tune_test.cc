@@ -411,6 +411,19 @@ TEST_F(TuneTest, BuildsAheadOnThreadsOfItsOwn) {
   EXPECT_GT(builders.size(), 1u);
 }
 
+TEST_F(TuneTest, TheNextProblemIsBuiltWhileOneIsMeasured) {
+  target_.threads_beside = 3;
+  int compiled = 0;
+  const auto results = tune(target_, {spec(), spec("mb2ic2ih4oc5oh4kh3ph1")}, db_, quick(), {},
+                            [&](std::size_t problem, const TuneResult&) {
+                              if (problem == 0) compiled = target_.compiles;
+                            });
+  EXPECT_GT(compiled, 8);  // all of the first problem and some of the second
+  EXPECT_EQ(target_.compiles, 16);
+  EXPECT_EQ(results[0].winner->cpu.mr, 5);
+  EXPECT_EQ(results[1].winner->cpu.mr, 5);
+}
+
 TEST_F(TuneTest, WhatFailsToBuildAheadIsRejectedWhenItIsTried) {
   target_.threads_beside = 3;
   target_.behaviours[3].build_error = ErrorCode::kDevice;
