@@ -93,6 +93,19 @@ TuneResult ProblemTuner::run(double seconds) {
     result_.error = ErrorCode::kDevice;
     result_.reason = "not enough memory for the tensors of the problem";
   }
+  release();
+  return conclude();
+}
+
+/// What the device holds for this problem.
+void ProblemTuner::release() {
+  if (builder_) builder_->want({});
+  cold_.clear(), warm_.clear();
+  verifiers_.clear();
+  tensors_.reset();
+}
+
+TuneResult ProblemTuner::conclude() {
   if (!search_ || undecidable_ || result_.device_lost) return result_;
   if (const auto winner = search_->winner()) {
     result_.verdict = Verdict::kPassed;

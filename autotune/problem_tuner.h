@@ -33,6 +33,8 @@ class ProblemTuner {
   void prepare();
   /// Prepares if that was not done. Tries, verifies and measures until the search is done, the seconds are over (the default is
   /// still finished) or the stop flag is set. Failures are in the result, not thrown.
+  /// Kernels that were begun ahead for nothing may still be built when it returns; the destructor
+  /// waits for them.
   TuneResult run(double seconds);
 
  private:
@@ -41,6 +43,8 @@ class ProblemTuner {
   std::string choose_candidates();
   void use_known_samples();
   void search();
+  void release();
+  TuneResult conclude();
   bool out_of_time(SearchStep::Kind next) const;
   void carry_out(const SearchStep& step);
   void try_candidate(int i);

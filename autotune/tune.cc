@@ -97,7 +97,8 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
                                             if (progress) progress(i, candidate, candidates);
                                           });
   };
-  std::unique_ptr<ProblemTuner> tuner, next;
+  // Of the one before, builds may be under way that nobody wants any more: not waited for here.
+  std::unique_ptr<ProblemTuner> before, tuner, next;
   std::vector<TuneResult> results;
   for (std::size_t i = 0; i < problems.size(); ++i) {
     const ConvSpec& spec = problems[i];
@@ -105,6 +106,7 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
     const double left = options.budget_seconds - seconds_since(start);
     const double share = work_left > 0 ? std::max(left, 0.0) * work[i] / work_left : 0;
     work_left -= work[i];
+    before = std::move(tuner);
     tuner = std::move(next);
     const bool lost = !results.empty() && results.back().device_lost;
     // Asked again: the same problem may stand in the list twice.

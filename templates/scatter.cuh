@@ -18,14 +18,21 @@ __device__ __forceinline__ long long y_index(long long pixel, int filter) {
   return (image * kCfg.k + filter) * kImagePixels + (pixel - image * kImagePixels);
 }
 
-/// Epilogue and store of `kCount` neighbouring filters of one pixel. More than one: they are
-/// aligned to their size in y, which is nhwc.
+/// Epilogue and store of `kCount` neighbouring filters of one pixel; of those from `lower` to
+/// before `upper` alone, if given. More than one: they are aligned to their size in y, which is
+/// nhwc.
 template <ConvConfig kCfg, typename Epilogue, int kCount>
 __device__ __forceinline__ void finish_and_store(const ConvArgs& args, float (&sums)[kCount],
-                                                 long long pixel, int filter) {
+                                                 long long pixel, int filter, int lower = 0,
+                                                 int upper = kCount) {
   const long long at = y_index<kCfg>(pixel, filter);
   finish_row<kCfg, Epilogue, (kCount > 1)>(args, sums, filter, at);
-  store_row<kCfg.y_type, (kCount > 1)>(args.y, at, sums);
+  if (lower <= 0 && upper >= kCount) return store_row<kCfg.y_type, (kCount > 1)>(args.y, at, sums);
+#pragma unroll
+  for (int j = 0; j < kCount; ++j) {
+    float one[1] = {sums[j]};
+    if (j >= lower && j < upper) store_row<kCfg.y_type, false>(args.y, at + j, one);
+  }
 }
 
 /// Output channel of a packed filter, both of all groups; negative if the packed filter is none.
@@ -80,15 +87,6 @@ __device__ __forceinline__ void staged_offsets(const ConvArgs& args, int channel
   }
 }
 
-/// Element j of a few that live in registers, which have no run-time index.
-template <int kCount>
-__device__ __forceinline__ int offset_at(const int (&offsets)[kCount], int j) {
-  int at = offsets[0];
-#pragma unroll
-  for (int i = 1; i < kCount; ++i) at = i == j ? offsets[i] : at;
-  return at;
-}
-
 /// Finishes and stores the outputs that go with packed filters [first, last) of a group at kRows
 /// rows, by kLanes threads of which this is number `lane`. The sum of packed filter first + i of a
 /// row stands at offset_of(i) of the row, a zero at `zero`; sum_at(row, offset) reads it,
@@ -117,27 +115,17 @@ __device__ __forceinline__ bool scatter_rows(const ConvArgs& args, const OutputR
     const auto pixel_at = [&](int row) {
       return kRows % kDown == 0 || row < kRows ? pixel_of(row) : -1;
     };
-    if (channel >= range.begin && channel + kCount <= range.end) {
+    // Of the first and the last channels others write a part.
+    const int lower = range.begin - channel, upper = range.end - channel;
 #pragma unroll
-      for (int i = 0; i < kRowsOfLane; ++i) {
-        const long long pixel = pixel_at(row_of(i));
-        float sums[kCount];
+    for (int i = 0; i < kRowsOfLane; ++i) {
+      const long long pixel = pixel_at(row_of(i));
+      float sums[kCount];
 #pragma unroll
-        for (int j = 0; j < kCount; ++j) sums[j] = pixel < 0 ? 0 : sum_at(row_of(i), offsets[j]);
-        saw_nan |= gemm_pads(kCfg) && any_nan(sums);
-        if (pixel >= 0) finish_and_store<kCfg, Epilogue>(args, sums, pixel, base + channel);
-      }
-      continue;
-    }
-    // The first and the last channels, of which others write a part.
-#pragma unroll 1
-    for (int i = 0; i < kRowsOfLane * kCount; ++i) {
-      const int row = row_of(i / kCount), at = channel + i % kCount;
-      const long long pixel = pixel_at(row);
-      if (pixel < 0 || at < range.begin || at >= range.end) continue;
-      float one[1] = {sum_at(row, offset_at(offsets, i % kCount))};
-      saw_nan |= gemm_pads(kCfg) && any_nan(one);
-      finish_and_store<kCfg, Epilogue>(args, one, pixel, base + at);
+      for (int j = 0; j < kCount; ++j) sums[j] = pixel < 0 ? 0 : sum_at(row_of(i), offsets[j]);
+      saw_nan |= gemm_pads(kCfg) && any_nan(sums);
+      if (pixel >= 0)
+        finish_and_store<kCfg, Epilogue>(args, sums, pixel, base + channel, lower, upper);
     }
   }
   return saw_nan;
