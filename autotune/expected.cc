@@ -44,11 +44,16 @@ std::int64_t channel_of(const ConvSpec& spec, std::int64_t index) {
 
 namespace {
 
+ConvSpec problem_of_sums(const ConvSpec& spec) {
+  ConvSpec sums = dense_problem(spec);
+  sums.epilogue.clear();
+  return sums;
+}
+
 /// Sums before the epilogue: by the device's own naive kernel where it has one, else by loops here.
 ReferenceResult reference_sums(Target* target, const ConvSpec& spec, const Inputs& inputs,
                                std::int64_t batch, Executor* executor, bool want_magnitude) {
-  ConvSpec sums = dense_problem(spec);
-  sums.epilogue.clear();
+  const ConvSpec sums = problem_of_sums(spec);
   const ReferenceArgs args{inputs.x.data(), inputs.w.data(), {}, batch};
   ReferenceResult result;
   result.value.resize(spec.y_elements(batch));
@@ -102,6 +107,10 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
   expected.telling = std::accumulate(telling.begin(), telling.end(), 0.0);
   expected.comparable = std::accumulate(comparable.begin(), comparable.end(), 0.0);
   return expected;
+}
+
+void build_reference(Target& target, const ConvSpec& spec) {
+  target.build_reference_sums(problem_of_sums(spec));
 }
 
 double reachable_outputs(const ConvSpec& spec, std::int64_t batch) {

@@ -41,6 +41,9 @@ Inputs make_inputs(const ConvSpec& spec, const Epilogue& epilogue, std::int64_t 
 /// is that of the spec. Of a sparse spec the pruned weights of `inputs` must be zero.
 Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epilogue,
                        const Inputs& inputs, std::int64_t batch, FillKind kind, Executor* executor);
+/// Builds what make_expected() runs on the target, so that it need not wait for a compiler.
+/// Thread-safe. @throws Error as Target::get does.
+void build_reference(Target& target, const ConvSpec& spec);
 /// Outputs that read at least one input element, if all weights are kept.
 double reachable_outputs(const ConvSpec& spec, std::int64_t batch);
 

@@ -4,13 +4,14 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <limits>
 #include <thread>
 
 #include "autotune/candidate.h"
+#include "autotune/expected.h"
 #include "compiler/sparsity.h"
 #include "compiler/spec_text.h"
 #include "runtime/pattern_checks.h"
-#include "runtime/thread_pool.h"
 
 namespace convoke {
 namespace {
@@ -27,9 +28,6 @@ constexpr double kMaxTrySeconds = 0.005, kMaxRefineSeconds = 0.03, kMaxCompareSe
 constexpr double kThrottlePause = 0.5;
 constexpr int kThrottleAttempts = 3;
 
-/// Kernels of a problem that are built while the one before it is measured.
-constexpr int kPrepared = 8;
-
 /// Of the finalists one is verified already, and often another.
 constexpr int kFinalistsToVerify = 2;
 
@@ -40,13 +38,12 @@ constexpr int kCandidates = 12, kCandidatesBuiltAhead = 24;
 
 }  // namespace
 
-ProblemTuner::ProblemTuner(Target& target, const ConvSpec& spec, TuningDb& db,
-                           const TuneOptions& options, Executor& executor, Progress progress)
-    : target_(target),
+ProblemTuner::ProblemTuner(TuneSession& session, const ConvSpec& spec, Progress progress)
+    : session_(session),
+      target_(session.target),
       spec_(spec),
-      db_(db),
-      options_(options),
-      executor_(executor),
+      db_(session.db),
+      options_(session.options),
       progress_(std::move(progress)),
       problem_(print_spec(spec)) {
   result_.spec = spec;
@@ -56,36 +53,64 @@ double ProblemTuner::elapsed() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
-void ProblemTuner::prepare() {
-  if (why_none_ || failure_) return;
+void ProblemTuner::prepare(double seconds, bool ahead) {
+  if (failure_) return;
   try {
-    why_none_ = choose_candidates();
-    if (!why_none_->empty()) return;
-    use_known_samples();
-    const int spare = usable_cpus() > target_.info().threads ? 1 : 0;  // of a target on the CPU
-    builder_ = std::make_unique<BuildAhead>(target_, spec_, configs_,
-                                            std::max(target_.build_threads(), spare));
-    std::vector<int> soon = search_->upcoming(kPrepared);
+    if (!why_none_) {
+      why_none_ = choose_candidates();
+      if (!why_none_->empty()) return;
+      use_known_samples();
+      begin_building();
+    }
+    if (!builder_) return;
+    std::optional<int> first;
     if (const SearchStep step = search_->next(); step.kind == Kind::kTry)
-      soon.insert(soon.begin(), step.candidates.front());
-    builder_->want(soon);
+      first = step.candidates.front();
+    const double to_try = seconds * (1 - kCompareShare);
+    // Whatever is begun ahead is there in time.
+    want(first, to_try, ahead ? std::numeric_limits<double>::infinity() : to_try);
   } catch (...) {
     failure_ = std::current_exception();  // the result's, not the problem's that is measured
   }
 }
 
-TuneResult ProblemTuner::run(double seconds) {
+/// The item after the candidates is what the verifier's reference runs. A thread may build on when
+/// the tuner is gone, so that it has specification and configurations of its own.
+void ProblemTuner::begin_building() {
+  builder_ = std::make_unique<BuildAhead>(
+      session_.builders,
+      [&target = target_, spec = spec_, configs = configs_](
+          int item, CacheSource* source) -> std::shared_ptr<const Kernel> {
+        const auto i = static_cast<std::size_t>(item);
+        if (i < configs.size()) return target.get(spec, configs[i], source);
+        build_reference(target, spec);
+        return nullptr;
+      });
+}
+
+/// `first`, then what the first verification needs, then the candidates that can be measured in
+/// `to_try` seconds; all of them within `to_build`.
+void ProblemTuner::want(std::optional<int> first, double to_try, double to_build) {
+  std::vector<int> items;
+  if (first) items.push_back(*first);
+  if (verifiers_.empty()) items.push_back(static_cast<int>(configs_.size()));
+  const std::vector<int> upcoming =
+      search_->upcoming(worth_building(session_.builders.count(), try_seconds(), to_try));
+  items.insert(items.end(), upcoming.begin(), upcoming.end());
+  builder_->want(items, to_build);
+}
+
+TuneResult ProblemTuner::run(double seconds, const FirstDone& first_done) {
   seconds_ = seconds;
   start_ = std::chrono::steady_clock::now();
   try {
-    prepare();
     if (failure_) std::rethrow_exception(failure_);
     if (!why_none_->empty()) {
       result_.verdict = Verdict::kUnsupported;
       result_.reason = *why_none_;
       return result_;
     }
-    search();
+    search(first_done);
   } catch (const Error& e) {
     result_.error = e.code();
     result_.reason = e.what();
@@ -97,9 +122,10 @@ TuneResult ProblemTuner::run(double seconds) {
   return conclude();
 }
 
-/// What the device holds for this problem.
+/// What the device holds for this problem, and what threads would still build for it.
 void ProblemTuner::release() {
-  if (builder_) builder_->want({});
+  if (result_.measured > 0) session_.try_seconds = try_seconds();
+  builder_.reset();
   cold_.clear(), warm_.clear();
   verifiers_.clear();
   tensors_.reset();
@@ -232,7 +258,8 @@ int ProblemTuner::most_candidates() const {
   return std::min(wanted, static_cast<int>(configs_.size()));
 }
 
-void ProblemTuner::search() {
+void ProblemTuner::search(const FirstDone& first_done) {
+  bool first_pending = !search_->winner();
   const int most = most_candidates();
   // What every candidate needs: without it there is no use in trying them one by one.
   if (search_->next().kind != Kind::kDone)
@@ -245,7 +272,12 @@ void ProblemTuner::search() {
       search_->stop_trying();
       continue;
     }
+    if (step.kind == Kind::kTry && !kernels_in_time(step.candidates.front())) continue;
     carry_out(step);
+    if (first_pending && search_->winner()) {
+      first_pending = false;
+      seconds_ = first_done(elapsed());
+    }
     if (progress_) progress_(std::min(search_->tried(), most), most);
   }
 }
@@ -255,8 +287,25 @@ void ProblemTuner::search() {
 /// its share would take it from those after it in the list.
 bool ProblemTuner::out_of_time(Kind next) const {
   if (!search_->winner()) return false;
-  if (next != Kind::kTry) return elapsed() > seconds_;
-  return elapsed() + kFinalistsToVerify * verify_seconds_ > seconds_ * (1 - kCompareShare);
+  return next == Kind::kTry ? seconds_to_try() < 0 : elapsed() > seconds_;
+}
+
+/// That are left until the best must be verified and compared.
+double ProblemTuner::seconds_to_try() const {
+  return seconds_ * (1 - kCompareShare) - kFinalistsToVerify * verify_seconds_ - elapsed();
+}
+
+/// Measuring a candidate; 0 before one was.
+double ProblemTuner::try_seconds() const {
+  return result_.measured > 0 ? tried_seconds_ / result_.measured : session_.try_seconds;
+}
+
+/// Whether the candidate's kernel will be there before trying ends. If not, trying goes on with
+/// those that will: what is built already costs little to measure.
+bool ProblemTuner::kernels_in_time(int next) {
+  if (!search_->winner() || builder_->ready_within(seconds_to_try(), next)) return true;
+  search_->try_only(builder_->ready_within(seconds_to_try()));
+  return false;
 }
 
 void ProblemTuner::carry_out(const SearchStep& step) {
@@ -299,7 +348,9 @@ TimedCall& ProblemTuner::cold(int i) {
   std::unique_ptr<TimedCall>& call = cold_[i];
   if (!call) {
     CacheSource source = CacheSource::kMemory;
+    const double begin = elapsed();
     const std::shared_ptr<const Kernel> kernel = builder_->take(i, &source);
+    waited_seconds_ += elapsed() - begin;
     result_.compiled += source == CacheSource::kCompiled;
     // The default, or the user's choice, is timed as it is.
     if (const std::string why = kernel->why_slow(); !why.empty() && i != 0)
@@ -343,8 +394,10 @@ std::vector<Timing> ProblemTuner::measure(const std::vector<int>& candidates, do
 }
 
 void ProblemTuner::try_candidate(int i) {
-  builder_->want(search_->upcoming(2 * builder_->threads()));
+  want(i, seconds_to_try(), seconds_to_try());
+  const double begin = elapsed() - waited_seconds_;
   timings_[i] = measure({i}, std::min(kMaxTrySeconds, kTryShare * seconds_), 1, false).front();
+  tried_seconds_ += elapsed() - waited_seconds_ - begin;
   ++result_.measured;
   search_->report(i, timings_[i].median_us);
   const SearchStep next = search_->next();
@@ -354,7 +407,9 @@ void ProblemTuner::try_candidate(int i) {
 }
 
 void ProblemTuner::refine(int i) {
+  const double begin = elapsed();
   timings_[i] = measure({i}, std::min(kMaxRefineSeconds, kRefineShare * seconds_), 3, true).front();
+  tried_seconds_ += elapsed() - begin;
   search_->report(i, timings_[i].median_us);
   store(i);
 }
@@ -363,7 +418,8 @@ const Verifier& ProblemTuner::verifier_for(const KernelConfig& config) {
   const std::int64_t images = verified_images(spec_, config);
   ConvSpec some = spec_;
   some.n = images;
-  return verifiers_.try_emplace(images, target_, some, options_.seed, &executor_).first->second;
+  return verifiers_.try_emplace(images, target_, some, options_.seed, &session_.executor)
+      .first->second;
 }
 
 void ProblemTuner::verify(int i) {

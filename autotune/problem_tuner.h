@@ -20,32 +20,49 @@
 
 namespace convoke {
 
+/// What the problems of one tune() share.
+struct TuneSession {
+  Target& target;
+  TuningDb& db;
+  const TuneOptions& options;
+  Executor& executor;  ///< runs the reference
+  BuildThreads& builders;
+  double try_seconds = 0;  ///< of a candidate, as the last problem found; 0: unknown
+};
+
 class ProblemTuner {
  public:
   /// Called after each candidate with how many were tried and how many will be at most.
   using Progress = std::function<void(int candidate, int candidates)>;
+  /// Told how many seconds the problem took until its first candidate was verified, if that was
+  /// news; says how many it has in all.
+  using FirstDone = std::function<double(double seconds)>;
 
-  /// `executor` runs the reference. All references must outlive the tuner.
-  ProblemTuner(Target& target, const ConvSpec& spec, TuningDb& db, const TuneOptions& options,
-               Executor& executor, Progress progress);
-  /// Chooses the candidates and begins to build the first of them, while another problem is
-  /// measured: the first kernels of a problem are what measuring would wait for.
-  void prepare();
-  /// Prepares if that was not done. Tries, verifies and measures until the search is done, the seconds are over (the default is
+  /// All references must outlive the tuner, the target the session's threads too.
+  ProblemTuner(TuneSession& session, const ConvSpec& spec, Progress progress);
+  /// Chooses the candidates, if that was not done, and has built what `seconds` may measure.
+  /// `ahead`: while another problem is measured; the first kernels are what measuring would wait
+  /// for.
+  void prepare(double seconds, bool ahead);
+  /// Tries, verifies and measures until the search is done, the seconds are over (the default is
   /// still finished) or the stop flag is set. Failures are in the result, not thrown.
-  /// Kernels that were begun ahead for nothing may still be built when it returns; the destructor
-  /// waits for them.
-  TuneResult run(double seconds);
+  /// @pre prepared
+  TuneResult run(double seconds, const FirstDone& first_done);
 
  private:
   KernelConfig first_config() const;
   std::vector<int> winners_of_relatives() const;
   std::string choose_candidates();
   void use_known_samples();
-  void search();
+  void begin_building();
+  void want(std::optional<int> first, double to_try, double to_build);
+  void search(const FirstDone& first_done);
   void release();
   TuneResult conclude();
   bool out_of_time(SearchStep::Kind next) const;
+  bool kernels_in_time(int next);
+  double seconds_to_try() const;
+  double try_seconds() const;
   void carry_out(const SearchStep& step);
   void try_candidate(int i);
   void refine(int i);
@@ -63,11 +80,11 @@ class ProblemTuner {
   int most_candidates() const;
   const KernelConfig& config(int i) const { return configs_[static_cast<std::size_t>(i)]; }
 
+  TuneSession& session_;
   Target& target_;
   const ConvSpec& spec_;
   TuningDb& db_;
   const TuneOptions& options_;
-  Executor& executor_;
   double seconds_ = 0;
   Progress progress_;
   std::chrono::steady_clock::time_point start_;
@@ -85,6 +102,8 @@ class ProblemTuner {
   std::unique_ptr<BuildAhead> builder_;
   TuneResult result_;
   double verify_seconds_ = 0;  ///< that the last verification took
+  double tried_seconds_ = 0;   ///< that all short and longer samples took, without waiting
+  double waited_seconds_ = 0;  ///< for kernels
   bool undecidable_ = false;   ///< the verdict concerns the problem, not a candidate
 };
 

@@ -111,7 +111,7 @@ std::optional<int> Search::fastest(bool verified_only) const {
 /// Fastest first, as predicted.
 std::vector<int> Search::untried_neighbours(int i) const {
   std::vector<int> found = neighbours(i);
-  std::erase_if(found, [&](int j) { return at(j).phase != Phase::kNew; });
+  std::erase_if(found, [&](int j) { return !untried(j); });
   std::stable_sort(found.begin(), found.end(), [&](int a, int b) {
     return candidates_[static_cast<std::size_t>(a)].predicted_us <
            candidates_[static_cast<std::size_t>(b)].predicted_us;
@@ -128,7 +128,7 @@ std::optional<int> Search::next_untried() const {
       if (const std::vector<int> near = untried_neighbours(*best); !near.empty())
         return near.front();
   for (const int i : shortlist_)
-    if (at(i).phase == Phase::kNew) return i;
+    if (untried(i)) return i;
   return std::nullopt;
 }
 
@@ -177,7 +177,7 @@ std::vector<int> Search::upcoming(int count) const {
   std::vector<int> found;
   const auto add_until = [&](const std::vector<int>& from, int most) {
     for (const int i : from)
-      if (static_cast<int>(found.size()) < most && i != in_hand && at(i).phase == Phase::kNew &&
+      if (static_cast<int>(found.size()) < most && i != in_hand && untried(i) &&
           std::find(found.begin(), found.end(), i) == found.end())
         found.push_back(i);
   };
@@ -219,10 +219,16 @@ void Search::report_compared(const std::vector<double>& us) {
 
 void Search::fail(int candidate) { at(candidate).phase = Phase::kFailed; }
 
+void Search::try_only(const std::vector<int>& candidates) {
+  for (int i = 0; i < static_cast<int>(state_.size()); ++i)
+    if (std::find(candidates.begin(), candidates.end(), i) == candidates.end())
+      at(i).left_out = true;
+}
+
 void Search::report_verified(int candidate) { at(candidate).verified = true; }
 
 void Search::know(int candidate, double us, bool verified) {
-  at(candidate) = {Phase::kTimed, us, verified, false};
+  at(candidate) = {.phase = Phase::kTimed, .us = us, .verified = verified};
 }
 
 std::optional<int> Search::winner() const {

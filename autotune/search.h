@@ -68,6 +68,8 @@ class Search {
   void know(int candidate, double us, bool verified);
   /// Nothing new is tried from here on; what was found is still verified and compared.
   void stop_trying() { trying_ = false; }
+  /// Of what was not tried yet only these will be.
+  void try_only(const std::vector<int>& candidates);
 
   /// Fastest verified candidate so far.
   std::optional<int> winner() const;
@@ -82,10 +84,12 @@ class Search {
     double us = 0;
     bool verified = false;
     bool compared = false;
+    bool left_out = false;  ///< not to be tried
   };
   State& at(int i) { return state_[static_cast<std::size_t>(i)]; }
   const State& at(int i) const { return state_[static_cast<std::size_t>(i)]; }
 
+  bool untried(int i) const { return at(i).phase == Phase::kNew && !at(i).left_out; }
   void make_shortlist(int first);
   int differences(int a, int b) const;
   std::vector<int> neighbours(int i) const;

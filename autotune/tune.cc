@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 
+#include "autotune/budget.h"
 #include "autotune/problem_tuner.h"
 #include "compiler/spec_text.h"
 #include "runtime/thread_pool.h"
@@ -14,6 +15,9 @@ namespace convoke {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Problems that are prepared while one is measured.
+constexpr std::size_t kMostAhead = 8;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -85,29 +89,43 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
                              const TuneDone& done) {
   const Clock::time_point start = Clock::now();
   std::vector<double> work;
-  double work_left = 0;
-  for (const ConvSpec& spec : problems) {
+  for (const ConvSpec& spec : problems)
     work.push_back(from_database(target, spec, db, options) ? 0 : predicted_work(target, spec));
-    work_left += work.back();
-  }
+  Budget budget(work);
   ThreadPool reference_pool(usable_cpus());
+  const int spare = usable_cpus() > target.info().threads ? 1 : 0;  // of a target on the CPU
+  BuildThreads builders(std::max(target.build_threads(), spare));
+  TuneSession session{target, db, options, reference_pool, builders};
   const auto tuner_of = [&](std::size_t i) {
-    return std::make_unique<ProblemTuner>(target, problems[i], db, options, reference_pool,
+    return std::make_unique<ProblemTuner>(session, problems[i],
                                           [&progress, i](int candidate, int candidates) {
                                             if (progress) progress(i, candidate, candidates);
                                           });
   };
-  // Of the one before, builds may be under way that nobody wants any more: not waited for here.
-  std::unique_ptr<ProblemTuner> before, tuner, next;
+  std::vector<std::unique_ptr<ProblemTuner>> tuners(problems.size());  // those that are prepared
+  // Where kernels are built beside timing: of the next problem, and of those whose turn comes
+  // before a build that is begun one problem later would end.
+  const auto prepare_after = [&](std::size_t i, double left) {
+    if (target.build_threads() == 0) return;
+    double until_then = 0;
+    for (std::size_t j = i + 1; j < std::min(i + 1 + kMostAhead, problems.size()); ++j) {
+      const double share = budget.share(j, left);
+      const bool twice = !options.force && print_spec(problems[j]) == print_spec(problems[j - 1]);
+      if (!tuners[j] && !twice && !from_database(target, problems[j], db, options)) {
+        tuners[j] = tuner_of(j);
+        tuners[j]->prepare(share - budget.first_seconds(), true);
+      }
+      left -= share;
+      until_then += share;
+      if (until_then >= builders.build_seconds()) return;
+    }
+  };
   std::vector<TuneResult> results;
   for (std::size_t i = 0; i < problems.size(); ++i) {
     const ConvSpec& spec = problems[i];
     if (progress) progress(i, 0, 0);
     const double left = options.budget_seconds - seconds_since(start);
-    const double share = work_left > 0 ? std::max(left, 0.0) * work[i] / work_left : 0;
-    work_left -= work[i];
-    before = std::move(tuner);
-    tuner = std::move(next);
+    std::unique_ptr<ProblemTuner> tuner = std::move(tuners[i]);
     const bool lost = !results.empty() && results.back().device_lost;
     // Asked again: the same problem may stand in the list twice.
     if (lost) {
@@ -121,15 +139,14 @@ std::vector<TuneResult> tune(Target& target, const std::vector<ConvSpec>& proble
           not_begun(spec, fmt::format("the budget of {} s was used up before this problem",
                                       options.budget_seconds)));
     } else {
+      const double share = budget.share(i, left);
       if (!tuner) tuner = tuner_of(i);
-      tuner->prepare();
-      // Where kernels are built beside timing.
-      if (i + 1 < problems.size() && target.build_threads() > 0 &&
-          !from_database(target, problems[i + 1], db, options)) {
-        next = tuner_of(i + 1);
-        next->prepare();
-      }
-      results.push_back(tuner->run(share));
+      tuner->prepare(share, false);
+      prepare_after(i, left - share);
+      results.push_back(tuner->run(share, [&](double first_seconds) {
+        budget.first_took(first_seconds);
+        return budget.share(i, left);
+      }));
       report_what_plans_use(target, db, options, results.back());
     }
     if (done) done(i, results.back());

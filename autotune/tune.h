@@ -17,7 +17,8 @@
 namespace convoke {
 
 struct TuneOptions {
-  double budget_seconds = 60;  ///< over all problems; shared out by predicted work
+  /// Over all problems; shared out by predicted work, but for what a first candidate takes of each
+  double budget_seconds = 60;
   /// Measured per problem at most; 0: 12, or 24 where the target builds kernels beside timing
   int candidates = 0;
   std::uint64_t seed = 1;

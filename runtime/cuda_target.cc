@@ -77,6 +77,7 @@ class CudaTarget final : public Target {
   int build_threads() const override { return std::max(1, usable_cpus() - 1); }
   bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x, const void* w,
                       double* sums) override;
+  void build_reference_sums(const ConvSpec& spec) override { reference_kernel(spec); }
 
  private:
   void require_legal(const ConvSpec& spec, const KernelConfig& config) const;
@@ -84,6 +85,7 @@ class CudaTarget final : public Target {
   std::shared_ptr<const Kernel> load_work(const CudaWork& work,
                                           const CompiledKernel& compiled) const;
   std::shared_ptr<const Kernel> get_work(const CudaWork& work, CacheSource* source);
+  std::shared_ptr<const Kernel> reference_kernel(const ConvSpec& spec);
 
   CudaTargetParts parts_;
   CudaBuilder builder_;
@@ -295,12 +297,16 @@ void CudaTarget::copy_out(void* host, const void* device, std::size_t bytes) {
               "copying from the GPU");
 }
 
+/// Null without a compiler: the verifier's kernel is nowhere then, and the host adds up.
+std::shared_ptr<const Kernel> CudaTarget::reference_kernel(const ConvSpec& spec) {
+  if (!why_unsupported(spec).empty() || !builder_.has_compiler()) return nullptr;
+  return get_work({emit_cuda_reference_sums(spec), print_spec(spec), "the reference"}, nullptr);
+}
+
 bool CudaTarget::reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x,
                                 const void* w, double* sums) {
-  // Without a compiler the verifier's kernel is nowhere; the host adds up then.
-  if (!why_unsupported(spec).empty() || !builder_.has_compiler()) return false;
-  const CudaWork work{emit_cuda_reference_sums(spec), print_spec(spec), "the reference"};
-  const std::shared_ptr<const Kernel> kernel = get_work(work, nullptr);
+  const std::shared_ptr<const Kernel> kernel = reference_kernel(spec);
+  if (!kernel) return false;
   const auto bytes = [](std::int64_t elements, int size) {
     return static_cast<std::size_t>(elements * size);
   };

@@ -161,6 +161,8 @@ class Target {
     static_cast<void>(w), static_cast<void>(sums);
     return false;
   }
+  /// Builds what reference_sums() runs, ahead of it and on any thread. @throws Error as get does.
+  virtual void build_reference_sums(const ConvSpec& spec) { static_cast<void>(spec); }
 };
 
 /// The CPU target. @throws Error kDevice if libconvoke_cpu.so is missing or does not fit (only when

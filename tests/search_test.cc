@@ -283,5 +283,23 @@ TEST(Search, NothingIsUpcomingAtTheEnd) {
   EXPECT_TRUE(all.upcoming(4).empty());
 }
 
+TEST(Search, TriesOnlyWhatItIsLeftWith) {
+  const Surface surface(0.3);
+  SearchOptions options;
+  options.candidates = 20, options.categories = 1;
+  Search search(surface.candidates, 40, options);
+  for (const double us : {100.0, 100.0}) search.report(40, us);
+  search.report_verified(40);
+  search.try_only({7, 3});
+  const std::vector<int> upcoming = search.upcoming(20);
+  const Trace trace =
+      drive(search, [&](int i) { return surface.cost[static_cast<std::size_t>(i)]; });
+  const std::vector<int> tried = trace.of(Kind::kTry);
+  EXPECT_EQ(std::set<int>(tried.begin(), tried.end()), (std::set<int>{3, 7}));
+  EXPECT_EQ(upcoming.size(), 1u);  // beside the one in hand
+  EXPECT_EQ(search.tried(), 3);
+  EXPECT_TRUE(trace.winner);
+}
+
 }  // namespace
 }  // namespace convoke
