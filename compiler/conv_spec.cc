@@ -167,8 +167,6 @@ void check_elements(const char* what, std::initializer_list<std::int64_t> dims) 
   }
 }
 
-bool is_integer(DataType t) { return t == DataType::kS8 || t == DataType::kU8; }
-
 void check_types(const ConvSpec& c) {
   if (c.x_type == DataType::kS32 || c.w_type == DataType::kS32) {
     fail(

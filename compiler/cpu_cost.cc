@@ -98,7 +98,7 @@ class Model {
   bool windows() const { return schedule_.sparse.form == SparseForm::kWindows; }
   bool lists() const { return schedule_.sparse.form == SparseForm::kLists || windows(); }
   bool along_batch() const { return config_.axis == TileAxis::kAxisN; }
-  double x_size() const { return schedule_.dot ? 2 : 4; }
+  double x_size() const { return schedule_.weights.pair == 2 ? 2 : 4; }
   std::int64_t panels() const {
     return schedule_.weights.kinds.back().first + schedule_.weights.kinds.back().count;
   }
@@ -150,7 +150,10 @@ class Model {
     if (config_.family == CpuFamily::kAmx) return amx_step(pixels, vectors);
     if (windows()) return window_step(pixels, vectors);
     const double sums = pixels * vectors;
-    const double arithmetic = sums * (isa_.has_fma() ? 1 : 2);
+    // Pairs are multiplied and added to the sum by two instructions, singles of s32 by three.
+    const double arithmetic =
+        sums * (schedule_.integer ? (schedule_.weights.pair == 2 ? 1.5 : 3)
+                                  : isa_.has_fma() ? 1 : 2);
     // Sums, one row of filters and a broadcast must stay in registers; else filters are loaded for
     // every pixel, and then some.
     const bool spills = sums + vectors + 1 > isa_.vector_registers();

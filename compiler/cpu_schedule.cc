@@ -27,12 +27,16 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
   schedule.dot = config.window == 0 && isa.has_bf16_dot() && spec.x_type == DataType::kBf16 &&
                  spec.w_type == DataType::kBf16 && spec.x_layout == Layout::kNhwc &&
                  spec.c_per_group() % 2 == 0 && (config.kc == 0 || config.kc % 2 == 0);
+  schedule.integer = is_integer(spec.x_type) && config.window == 0;
   schedule.staged =
       !schedule.dot && (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
   ConvSpec packed = spec;
   packed.k = spec.groups * packed_filters(spec, config);
   schedule.weights =
-      make_packed_weights(packed, config.nv, isa.lanes(), config.kc, schedule.dot ? 2 : 1);
+      make_packed_weights(packed, config.nv, isa.lanes(), config.kc,
+                          schedule.dot       ? PackedType::kBf16
+                          : schedule.integer ? PackedType::kS16
+                                             : PackedType::kF32);
   const std::int64_t channels = schedule.staged ? spec.c_per_group() : spec.c;
   schedule.merged = channels == schedule.weights.kc && spec.dilation_w == 1;
   schedule.flat = config.axis == TileAxis::kAxisQ && pointwise(spec);
@@ -55,7 +59,7 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
     // The accumulators of one register tile, on their way to the epilogue.
     schedule.scratch_bytes = std::int64_t{config.mr} * config.nv * isa.lanes() * 4;
   } else if (schedule.staged) {
-    schedule.image_bytes = staged_rows * spec.w * spec.c_per_group() * std::int64_t{4};
+    schedule.image_bytes = staged_rows * spec.w * gemm_pixel_bytes(spec, schedule);
     schedule.scratch_bytes = schedule.images_per_task * schedule.image_bytes;
   }
   if (sparse_form(spec, config) == SparseForm::kChannels) {
@@ -73,7 +77,9 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
 
 CpuSchedule make_direct_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   CpuSchedule schedule;
-  schedule.weights = make_packed_weights(spec, config.nv, isa.lanes(), 0, 1);
+  schedule.integer = is_integer(spec.x_type);
+  schedule.weights = make_packed_weights(spec, config.nv, isa.lanes(), 0,
+                                         schedule.integer ? PackedType::kS32 : PackedType::kF32);
   schedule.rows_per_task = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
   schedule.row_blocks = ceil_div(spec.p, schedule.rows_per_task);
   schedule.group_blocks = spec.groups;
@@ -93,9 +99,10 @@ AxisTiles split_axis(std::int64_t length, std::int64_t largest) {
 }
 
 PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc,
-                                  int pair) {
+                                  PackedType type) {
+  const int pair = type == PackedType::kBf16 || type == PackedType::kS16 ? 2 : 1;
   PackedWeights packed;
-  packed.type = pair == 2 ? DataType::kBf16 : DataType::kF32;
+  packed.type = type;
   packed.pair = pair;
   packed.lanes = lanes;
   packed.groups = spec.groups;

@@ -29,6 +29,13 @@ struct Panel {
   std::int64_t row_bytes = 0;       ///< packed weights of one step
 };
 
+/// Elements of packed weights. 8-bit weights are widened: to 16 bits where pairs of channels are
+/// multiplied at once (kS16), else to 32.
+enum class PackedType { kF32, kBf16, kS16, kS32 };
+constexpr std::int64_t size_of(PackedType type) {
+  return type == PackedType::kBf16 || type == PackedType::kS16 ? 2 : 4;
+}
+
 /// How packed weights are laid out:
 ///   [group][panel][block of kc channels][packed r][packed s][channel / pair][filter in
 ///   panel][pair]
@@ -39,7 +46,7 @@ struct Panel {
 ///   [list entry] as f32, then u32 [channel of y]       (kPlanar): not 0 if a kept weight is not
 /// finite.
 struct PackedWeights {
-  DataType type = DataType::kF32;  ///< element type in the packed buffer
+  PackedType type = PackedType::kF32;
   int pair = 1;
   int lanes = 1;  ///< filters of a vector
   std::int64_t groups =
@@ -87,9 +94,11 @@ struct CpuSchedule {
   std::int64_t filter_blocks = 1, panels_per_task = 1;
   bool flat = false;  ///< a 1x1 filter without stride or padding: the rows of a task form one axis
                       ///< of pixels
-  bool staged = false;  ///< the input of a task is first converted to f32 nhwc in scratch
+  bool staged = false;  ///< the input of a task is first converted to f32 nhwc in scratch, or to
+                        ///< s16 with an even number of channels (integer)
   bool merged = false;  ///< the taps of a filter row follow each other in the input and in a panel
   bool dot = false;     ///< bf16 pairs are multiplied by vdpbf16ps
+  bool integer = false;  ///< sums are s32: of pairs of s16 (gemm, which stages them), or of s32
   SparseTables sparse;
   PlanarShape planar;  ///< kPlanar
   /// kChannels: byte offset in scratch of the task's sums, f32 [image][row][column][filter of the
@@ -127,7 +136,7 @@ AxisTiles split_axis(std::int64_t length, std::int64_t largest);
 
 /// Packed layout for panels of at most `nv` vectors.
 PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc,
-                                  int pair);
+                                  PackedType type = PackedType::kF32);
 
 /// The depthwise family's: panels of one vector that run across the groups of the spec.
 CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& config,

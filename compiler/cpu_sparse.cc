@@ -242,10 +242,13 @@ std::int64_t most_kept_weights(const ConvSpec& spec) {
   return std::min(spec.w_elements(), kept * of_unit);
 }
 
-std::int64_t gemm_x_size(const CpuSchedule& schedule) { return schedule.dot ? 2 : 4; }
+std::int64_t gemm_x_size(const CpuSchedule& schedule) {
+  return schedule.dot || schedule.integer ? 2 : 4;
+}
 
 std::int64_t gemm_pixel_bytes(const ConvSpec& spec, const CpuSchedule& schedule) {
-  return (schedule.staged ? spec.c_per_group() : spec.c) * gemm_x_size(schedule);
+  const std::int64_t staged = schedule.integer ? (spec.c_per_group() + 1) / 2 * 2 : spec.c_per_group();
+  return (schedule.staged ? staged : spec.c) * gemm_x_size(schedule);
 }
 
 void add_sparse_tables(const ConvSpec& spec, const CpuConfig& config, CpuSchedule& schedule) {

@@ -42,7 +42,7 @@ CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& confi
   across.groups = 1;
   across.c = spec.c_per_group();
   CpuSchedule schedule;
-  schedule.weights = make_packed_weights(across, 1, isa.lanes(), 0, 1);
+  schedule.weights = make_packed_weights(across, 1, isa.lanes(), 0);
   schedule.rows_per_task = config.rows == 0 ? spec.p : std::min<std::int64_t>(config.rows, spec.p);
   schedule.row_blocks = (spec.p + schedule.rows_per_task - 1) / schedule.rows_per_task;
   const PanelKind& last = schedule.weights.kinds.back();
@@ -53,6 +53,8 @@ CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& confi
 std::string why_illegal_depthwise(const ConvSpec& spec, const CpuConfig& config,
                                   const CpuIsa& isa) {
   if (std::string why = why_illegal_groups(spec, isa); !why.empty()) return why;
+  if (!sums_fit_f32(spec))
+    return "depthwise multiplies in f32, which does not hold sums of so many 8-bit products";
   const bool planar = spec.x_layout == Layout::kNchw;
   const int most = planar ? isa.lanes() : isa.vector_registers() - 3;
   if (config.mr < 1 || config.mr > most) {

@@ -188,7 +188,14 @@ Value* CpuEmitter::y_offset(Value* image, Value* k, Value* p, Value* q) {
   return add(mul(row, spec.q), q);
 }
 
+/// What the epilogue begins with. An s32 output is the sum itself, which f32 need not hold.
+Value* CpuEmitter::sum_to_float(Value* acc) {
+  const bool integer = acc->getType()->isIntOrIntVectorTy();
+  return integer && spec.y_type != DataType::kS32 ? b.CreateSIToFP(acc, vec(lanes)) : acc;
+}
+
 void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count, int stored) {
+  acc = sum_to_float(acc);
   std::vector<Value*> values;
   const std::int64_t stride = y_channel_stride();
   for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -214,6 +221,7 @@ void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count, int stored) 
 }
 
 void CpuEmitter::finish_row(Value* acc, Value* k, Value* at, int count) {
+  acc = sum_to_float(acc);
   std::vector<Value*> values;
   Value* bytes = mul(at, size_of(spec.y_type));
   for (std::size_t i = 0; i < operands.size(); ++i) {

@@ -49,6 +49,12 @@ class CpuEmitter {
     return llvm::FixedVectorType::get(f32(), static_cast<unsigned>(count));
   }
   Value* zero() { return llvm::Constant::getNullValue(vec()); }
+  llvm::Type* ivec(int count) {
+    return llvm::FixedVectorType::get(b.getInt32Ty(), static_cast<unsigned>(count));
+  }
+  /// Of sums: f32, or s32 where the schedule says so.
+  llvm::Type* sum_vec() { return schedule.integer ? ivec(lanes) : vec(); }
+  Value* zero_sum() { return llvm::Constant::getNullValue(sum_vec()); }
 
   /// base + bytes.
   Value* offset(Value* base, Value* bytes) { return b.CreateGEP(b.getInt8Ty(), base, bytes); }
@@ -80,6 +86,8 @@ class CpuEmitter {
   Value* get(llvm::AllocaInst* var) { return b.CreateLoad(var->getAllocatedType(), var); }
   void set(llvm::AllocaInst* var, Value* value) { b.CreateStore(value, var); }
 
+  /// Of vectors of s16, twice as many as lanes: for each lane the sum of both products, in s32.
+  Value* multiply_pairs(Value* a, Value* c);
   /// a * c + acc; fused where the instruction set has it.
   Value* fma(Value* a, Value* c, Value* acc);
   Value* splat(Value* scalar) { return b.CreateVectorSplat(static_cast<unsigned>(lanes), scalar); }
@@ -88,7 +96,10 @@ class CpuEmitter {
   /// and not read).
   Value* load_vector(Value* pointer, DataType type, int width, int count);
   Value* load_scalar(Value* pointer, DataType type);
-  /// The first `count` lanes of a vector, rounded to nearest even into `type`, stored at `pointer`.
+  /// The same of s8 or u8 as integers of type `element`.
+  Value* load_integers(Value* pointer, DataType type, int width, int count, llvm::Type* element);
+  /// The first `count` lanes of a vector, rounded to nearest even into `type` (s8 and u8: saturated,
+  /// NaN is 0; s32: whole numbers or s32), stored at `pointer`.
   void store_vector(Value* value, Value* pointer, DataType type, int count);
   void store_scalar(Value* value, Value* pointer, DataType type);
 
@@ -131,6 +142,11 @@ class CpuEmitter {
   Value* float_to_half(Value* value, int width);
   Value* bf16_to_float(Value* bits, int width);
   Value* float_to_bf16(Value* value, int width);
+  Value* sum_to_float(Value* acc);
+  Value* integer_to_float(Value* bits, DataType type, int width);
+  Value* float_to_integer(Value* value, DataType type, int width);
+  llvm::Type* stored_type(DataType type);
+  Value* load_stored(Value* pointer, DataType type, int width, int count);
   Value* widen(Value* bits, DataType type, int width);
   Value* narrow(Value* value, DataType type, int width);
   std::pair<Value*, Value*> valid_taps(Value* at, Range live, std::int64_t stride, std::int64_t pad,

@@ -14,14 +14,23 @@ void accumulate(CpuEmitter& e, Value* x, Value* weights, int vectors,
   const ConvSpec& spec = e.spec;
   const bool nhwc = spec.x_layout == Layout::kNhwc;
   const std::int64_t x_stride = (nhwc ? 1 : spec.h * spec.w) * size_of(spec.x_type);
+  const bool integer = e.schedule.integer;
   e.loop(0, spec.c_per_group(), 1, [&](Value* c) {
-    Value* pixel = e.splat(e.load_scalar(e.offset(x, e.mul(c, x_stride)), spec.x_type));
+    Value* at = e.offset(x, e.mul(c, x_stride));
+    Value* pixel = nullptr;
+    if (integer) {
+      Value* one = e.load_integers(at, spec.x_type, 1, 1, e.b.getInt32Ty());
+      pixel = e.splat(e.b.CreateExtractElement(one, std::uint64_t{0}));
+    } else {
+      pixel = e.splat(e.load_scalar(at, spec.x_type));
+    }
     Value* row = e.offset(weights, e.mul(c, std::int64_t{vectors} * e.lanes * 4));
     for (int v = 0; v < vectors; ++v) {
-      Value* filters = e.load_vector(e.offset(row, std::int64_t{v} * e.lanes * 4), DataType::kF32,
-                                     e.lanes, e.lanes);
+      Value* filters = e.b.CreateAlignedLoad(
+          e.sum_vec(), e.offset(row, std::int64_t{v} * e.lanes * 4), llvm::Align(4));
       llvm::AllocaInst* sum = acc[static_cast<std::size_t>(v)];
-      e.set(sum, e.fma(pixel, filters, e.get(sum)));
+      e.set(sum, integer ? e.b.CreateAdd(e.b.CreateMul(pixel, filters), e.get(sum))
+                         : e.fma(pixel, filters, e.get(sum)));
     }
   });
 }
@@ -32,8 +41,8 @@ void emit_pixel(CpuEmitter& e, const Task& task, Value* image, Value* p, Value* 
   const PackedWeights& packed = e.schedule.weights;
   std::vector<llvm::AllocaInst*> acc;
   for (int v = 0; v < vectors; ++v) {
-    acc.push_back(e.variable(e.vec()));
-    e.set(acc.back(), e.zero());
+    acc.push_back(e.variable(e.sum_vec()));
+    e.set(acc.back(), e.zero_sum());
   }
   const auto [r_begin, r_end] = e.valid_r(p);
   const auto [s_begin, s_end] = e.valid_s(q);

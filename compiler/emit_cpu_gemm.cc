@@ -37,6 +37,7 @@ class Gemm {
     pixel_bytes_ = gemm_pixel_bytes(spec, schedule);
     row_bytes_ = spec.w * pixel_bytes_;
     blocks_ = spec.c_per_group() / packed.kc;
+    kc_ = (packed.kc + packed.pair - 1) / packed.pair * packed.pair;
   }
 
   void emit() {
@@ -153,7 +154,7 @@ class Gemm {
     const auto [r_begin, r_end] =
         schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)} : e.valid_r(tile.p);
     const std::int64_t s_count = packed.s.size();
-    const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
+    const std::int64_t tap_bytes = kc_ * tile.piece.vectors * e.lanes * w_size_;
     if (lists_) {
       row_lists(tile, acc, run, r_begin, r_end);
       finish(tile, acc, spec.y_layout == Layout::kNhwc ? spec.k : 1);
@@ -169,7 +170,7 @@ class Gemm {
         const bool whole_row = run.interior && schedule.merged;
         const std::int64_t column = (packed.s.begin + i) * spec.dilation_w - spec.pad_w;
         steps(tile, acc, valid, spec.stride_w * pixel_bytes_, e.offset(x, column * pixel_bytes_),
-              e.offset(weights, i * tap_bytes), e.i64(whole_row ? s_count * packed.kc : packed.kc));
+              e.offset(weights, i * tap_bytes), e.i64(whole_row ? s_count * kc_ : kc_));
         if (whole_row) break;
       }
     });
@@ -271,9 +272,9 @@ class Gemm {
     const auto [s_begin, s_end] = e.valid_s(tile.q);
     const std::uint64_t all = (std::uint64_t{1} << tile.size) - 1;
     const std::int64_t s_count = packed.s.size();
-    const std::int64_t tap_bytes = packed.kc * tile.piece.vectors * e.lanes * w_size_;
+    const std::int64_t tap_bytes = kc_ * tile.piece.vectors * e.lanes * w_size_;
     const std::int64_t unroll = e.config.unroll * packed.pair;
-    const bool whole_row = schedule.merged && packed.kc % unroll == 0;
+    const bool whole_row = schedule.merged && kc_ % unroll == 0;
     Value* s_taps = e.sub(s_end, s_begin);
     Value *s_from = s_begin, *s_to = s_end;
     if (lists_) {
@@ -298,9 +299,9 @@ class Gemm {
       };
       if (whole_row) {
         e.if_then(e.b.CreateICmpSGT(s_taps, e.i64(0)),
-                  [&] { taps(s_from, e.mul(s_taps, packed.kc)); });
+                  [&] { taps(s_from, e.mul(s_taps, kc_)); });
       } else {
-        e.loop(s_from, s_to, 1, [&](Value* s) { taps(s, e.i64(packed.kc)); });
+        e.loop(s_from, s_to, 1, [&](Value* s) { taps(s, e.i64(kc_)); });
       }
     });
     finish(tile, acc, spec.y_elements(1));
@@ -328,7 +329,7 @@ class Gemm {
     const std::int64_t unroll = e.config.unroll;
     auto* constant = llvm::dyn_cast<llvm::ConstantInt>(count);
     const std::int64_t total = constant ? constant->getSExtValue() / pair : 0;
-    const std::int64_t whole = packed.kc < kWholeSteps ? kWholeMergedSteps : kWholeSteps;
+    const std::int64_t whole = kc_ < kWholeSteps ? kWholeMergedSteps : kWholeSteps;
     if (constant && total <= whole) {
       run(x, weights, total);
       return;
@@ -347,8 +348,10 @@ class Gemm {
             std::int64_t pixel_stride, Value* x, std::int64_t x_offset, Value* weights) {
     const int vectors = tile.piece.vectors;
     auto count = static_cast<unsigned>(e.lanes);
-    llvm::Type* row = schedule.dot ? llvm::FixedVectorType::get(e.b.getBFloatTy(), 2 * count)
-                                   : llvm::FixedVectorType::get(e.f32(), count);
+    const bool pairs = schedule.dot || schedule.integer;
+    llvm::Type* row = schedule.dot       ? llvm::FixedVectorType::get(e.b.getBFloatTy(), 2 * count)
+                      : schedule.integer ? llvm::FixedVectorType::get(e.b.getInt16Ty(), 2 * count)
+                                         : llvm::FixedVectorType::get(e.f32(), count);
     std::vector<Value*> filters;
     for (int v = 0; v < vectors; ++v) {
       filters.push_back(e.b.CreateAlignedLoad(row, e.offset(weights, std::int64_t{v} * e.lanes * 4),
@@ -357,18 +360,24 @@ class Gemm {
     for (std::int64_t i = 0; i < tile.size; ++i) {
       if ((valid >> i & 1) == 0) continue;
       Value* pointer = e.offset(x, i * pixel_stride + x_offset);
-      llvm::Type* scalar = schedule.dot ? static_cast<llvm::Type*>(e.b.getInt32Ty()) : e.f32();
+      llvm::Type* scalar = pairs ? static_cast<llvm::Type*>(e.b.getInt32Ty()) : e.f32();
       const llvm::Align align(static_cast<unsigned>(x_size_));
       Value* pixel = e.splat(e.b.CreateAlignedLoad(scalar, pointer, align));
-      if (schedule.dot) pixel = e.b.CreateBitCast(pixel, row);
+      if (pairs) pixel = e.b.CreateBitCast(pixel, row);
       for (int v = 0; v < vectors; ++v) {
         llvm::AllocaInst* sum = acc[static_cast<std::size_t>(i * vectors + v)];
-        e.set(sum, schedule.dot ? e.b.CreateIntrinsic(
-                                      llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
-                                      {e.get(sum), pixel, filters[static_cast<std::size_t>(v)]})
-                                : e.fma(pixel, filters[static_cast<std::size_t>(v)], e.get(sum)));
+        e.set(sum, product(pixel, filters[static_cast<std::size_t>(v)], e.get(sum)));
       }
     }
+  }
+
+  /// sum + pixel * filters, or of pairs both products.
+  Value* product(Value* pixel, Value* filters, Value* sum) {
+    if (schedule.dot)
+      return e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
+                                 {sum, pixel, filters});
+    if (schedule.integer) return e.b.CreateAdd(sum, e.multiply_pairs(pixel, filters));
+    return e.fma(pixel, filters, sum);
   }
 
   /// As step(), of a window: in each lane, the pixel's channel that its filter picks.
@@ -442,9 +451,9 @@ class Gemm {
   Accumulators start(const Tile& tile) {
     Accumulators acc;
     for (std::int64_t i = 0; i < tile.size * tile.piece.vectors * chains(tile); ++i)
-      acc.push_back(e.variable(e.vec()));
+      acc.push_back(e.variable(e.sum_vec()));
     auto zeros = [&] {
-      for (llvm::AllocaInst* sum : acc) e.set(sum, e.zero());
+      for (llvm::AllocaInst* sum : acc) e.set(sum, e.zero_sum());
     };
     if (blocks_ == 1) {
       zeros();
@@ -472,7 +481,9 @@ class Gemm {
     join_chains(tile, acc);
     if (spread_) {
       each_spread_sum(tile, acc, [&](llvm::AllocaInst* sum, Value* at) {
-        e.store_vector(e.get(sum), at, DataType::kF32, e.lanes);
+        Value* value = e.get(sum);
+        if (schedule.integer) value = e.b.CreateSIToFP(value, e.vec());
+        e.store_vector(value, at, DataType::kF32, e.lanes);
       });
       return;
     }
@@ -519,8 +530,8 @@ class Gemm {
     }
   }
 
-  /// Converts the input that a task reads to f32 [image][h][w][C/g] in scratch; returns the pointer
-  /// that stands for image 0, row 0.
+  /// Converts the input that a task reads to f32 [image][h][w][C/g] in scratch, or to s16 with a
+  /// zero behind an odd number of channels; returns the pointer that stands for image 0, row 0.
   Value* stage(const Task& task) {
     Value* h_begin = e.i64(0);
     Value* h_end = e.i64(spec.h);
@@ -547,15 +558,18 @@ class Gemm {
     const std::int64_t cg = spec.c_per_group();
     const int size = size_of(spec.x_type);
     Value* channel = e.mul(task.group, cg);
+    const bool padded = pixel_bytes_ != cg * x_size_;
     if (spec.x_layout == Layout::kNhwc) {
       Value* row = e.mul(e.add(e.mul(image, spec.h), h), spec.w * spec.c);
       Value* from = e.offset(e.x, e.mul(e.add(row, channel), size));
-      if (spec.groups == 1) {
+      if (spec.groups == 1 && !padded) {
         convert(from, to, spec.w * cg);
         return;
       }
       e.loop(0, spec.w, 1, [&](Value* col) {
-        convert(e.offset(from, e.mul(col, spec.c * size)), e.offset(to, e.mul(col, cg * 4)), cg);
+        Value* pixel = e.offset(to, e.mul(col, pixel_bytes_));
+        convert(e.offset(from, e.mul(col, spec.c * size)), pixel, cg);
+        if (padded) pad_pixel(pixel);
       });
       return;
     }
@@ -564,6 +578,17 @@ class Gemm {
     Value* first =
         e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w * size);
     Value* from = e.offset(e.x, first);
+    if (schedule.integer) {
+      e.loop(0, spec.w, 1, [&](Value* col) {
+        Value* pixel = e.offset(to, e.mul(col, pixel_bytes_));
+        e.loop(0, cg, 1, [&](Value* c) {
+          convert_integers(e.offset(from, e.add(e.mul(c, plane), col)),
+                           e.offset(pixel, e.mul(c, x_size_)), 1);
+        });
+        if (padded) pad_pixel(pixel);
+      });
+      return;
+    }
     const std::int64_t whole_c = cg / e.lanes * e.lanes;
     const std::int64_t whole_w = spec.w / e.lanes * e.lanes;
     e.loop(0, whole_c, e.lanes, [&](Value* c) {
@@ -587,11 +612,23 @@ class Gemm {
     const int size = size_of(spec.x_type);
     const std::int64_t whole = count / e.lanes * e.lanes;
     auto block = [&](Value* at, int elements) {
+      if (schedule.integer)
+        return convert_integers(e.offset(from, at), e.offset(to, e.mul(at, x_size_)), elements);
       Value* value = e.load_vector(e.offset(from, e.mul(at, size)), spec.x_type, e.lanes, elements);
       e.store_vector(value, e.offset(to, e.mul(at, 4)), DataType::kF32, elements);
     };
     e.loop(0, whole, e.lanes, [&](Value* at) { block(at, e.lanes); });
     if (count != whole) block(e.i64(whole), static_cast<int>(count - whole));
+  }
+
+  void convert_integers(Value* from, Value* to, int elements) {
+    Value* value = e.load_integers(from, spec.x_type, elements, elements, e.b.getInt16Ty());
+    e.b.CreateAlignedStore(value, to, llvm::Align(2));
+  }
+
+  /// A zero behind an odd number of channels.
+  void pad_pixel(Value* pixel) {
+    e.b.CreateAlignedStore(e.b.getInt16(0), e.offset(pixel, pixel_bytes_ - x_size_), llvm::Align(2));
   }
 
   void transpose_block(Value* from, std::int64_t from_stride, Value* to, std::int64_t to_stride) {
@@ -614,6 +651,7 @@ class Gemm {
   const bool lists_ = schedule.sparse.form == SparseForm::kLists || windows_;
   const bool spread_ = schedule.sparse.form == SparseForm::kChannels;
   std::int64_t x_size_, w_size_, pixel_bytes_, row_bytes_, image_bytes_ = 0, blocks_;
+  std::int64_t kc_;  ///< channels of a block, the missing one of an odd pair included
 };
 
 }  // namespace

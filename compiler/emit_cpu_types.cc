@@ -1,6 +1,7 @@
 // Typed loads and stores. Conversions of f16 and bf16 are integer arithmetic where the instruction
 // set has none, so that no kernel ever calls into a runtime library.
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 
 #include "compiler/emit_cpu_common.h"
 
@@ -78,17 +79,55 @@ Value* CpuEmitter::float_to_half(Value* value, int width) {
   return b.CreateTrunc(b.CreateOr(result, sign), halves);
 }
 
+Value* CpuEmitter::integer_to_float(Value* value, DataType type, int width) {
+  llvm::Type* words = ivec(width);
+  return b.CreateSIToFP(type == DataType::kU8   ? b.CreateZExt(value, words)
+                        : type == DataType::kS8 ? b.CreateSExt(value, words)
+                                                : value,
+                        vec(width));
+}
+
+Value* CpuEmitter::float_to_integer(Value* value, DataType type, int width) {
+  const bool s8 = type == DataType::kS8;
+  llvm::Constant* zero = llvm::Constant::getNullValue(vec(width));
+  llvm::Constant* low = llvm::ConstantFP::get(vec(width), s8 ? -128 : 0);
+  llvm::Constant* high = llvm::ConstantFP::get(vec(width), s8 ? 127 : 255);
+  Value* number = b.CreateSelect(b.CreateFCmpUNO(value, value), zero, value);
+  number = b.CreateSelect(b.CreateFCmpOLT(number, low), low, number);
+  number = b.CreateSelect(b.CreateFCmpOGT(number, high), high, number);
+  // Adding 1.5 * 2^23 rounds to the nearest even integer and leaves it in the low bits.
+  llvm::Constant* shift = llvm::ConstantFP::get(vec(width), 12582912.0);
+  Value* word = b.CreateBitCast(b.CreateFAdd(number, shift), ivec(width));
+  return b.CreateTrunc(word, llvm::FixedVectorType::get(b.getInt8Ty(), static_cast<unsigned>(width)));
+}
+
 Value* CpuEmitter::widen(Value* value, DataType type, int width) {
+  if (is_integer(type) || type == DataType::kS32) return integer_to_float(value, type, width);
   return type == DataType::kBf16 ? bf16_to_float(value, width) : half_to_float(value, width);
 }
 
 Value* CpuEmitter::narrow(Value* value, DataType type, int width) {
+  if (type == DataType::kS32)  // the sum itself
+    return value->getType()->isFPOrFPVectorTy() ? b.CreateFPToSI(value, ivec(width)) : value;
+  if (is_integer(type)) return float_to_integer(value, type, width);
   return type == DataType::kBf16 ? float_to_bf16(value, width) : float_to_half(value, width);
 }
 
-Value* CpuEmitter::load_vector(Value* pointer, DataType type, int width, int count) {
+Value* CpuEmitter::multiply_pairs(Value* a, Value* c) {
+  const llvm::Intrinsic::ID id = lanes == 16  ? llvm::Intrinsic::x86_avx512_pmaddw_d_512
+                                 : lanes == 8 ? llvm::Intrinsic::x86_avx2_pmadd_wd
+                                              : llvm::Intrinsic::x86_sse2_pmadd_wd;
+  return b.CreateIntrinsic(id, {}, {a, c});
+}
+
+llvm::Type* CpuEmitter::stored_type(DataType type) {
+  if (type == DataType::kF32) return f32();
+  return b.getIntNTy(static_cast<unsigned>(8 * size_of(type)));
+}
+
+Value* CpuEmitter::load_stored(Value* pointer, DataType type, int width, int count) {
   const bool is_float = type == DataType::kF32;
-  llvm::Type* element = is_float ? f32() : b.getInt16Ty();
+  llvm::Type* element = stored_type(type);
   const llvm::Align align(static_cast<unsigned>(size_of(type)));
   auto* stored = llvm::FixedVectorType::get(element, static_cast<unsigned>(width));
   Value* value = nullptr;
@@ -106,7 +145,19 @@ Value* CpuEmitter::load_vector(Value* pointer, DataType type, int width, int cou
       value = b.CreateInsertElement(value, one, i);
     }
   }
-  return is_float ? value : widen(value, type, width);
+  return value;
+}
+
+Value* CpuEmitter::load_vector(Value* pointer, DataType type, int width, int count) {
+  Value* value = load_stored(pointer, type, width, count);
+  return type == DataType::kF32 ? value : widen(value, type, width);
+}
+
+Value* CpuEmitter::load_integers(Value* pointer, DataType type, int width, int count,
+                                 llvm::Type* element) {
+  Value* value = load_stored(pointer, type, width, count);
+  auto* wide = llvm::FixedVectorType::get(element, static_cast<unsigned>(width));
+  return type == DataType::kU8 ? b.CreateZExt(value, wide) : b.CreateSExt(value, wide);
 }
 
 Value* CpuEmitter::load_scalar(Value* pointer, DataType type) {
@@ -139,8 +190,8 @@ void CpuEmitter::store_scalar(Value* value, Value* pointer, DataType type) {
     b.CreateAlignedStore(value, pointer, llvm::Align(4));
     return;
   }
-  Value* wide =
-      b.CreateInsertElement(llvm::Constant::getNullValue(vec(4)), value, std::uint64_t{0});
+  auto* row = llvm::FixedVectorType::get(value->getType(), 4);
+  Value* wide = b.CreateInsertElement(llvm::Constant::getNullValue(row), value, std::uint64_t{0});
   store_vector(wide, pointer, type, 1);
 }
 

@@ -103,27 +103,55 @@ std::string print_epilogue(const std::vector<EpilogueNode>& nodes,
 
 Epilogue::Epilogue() : nodes_(1) {}
 
-double Epilogue::evaluate(double acc, const double* operand_values) const {
-  std::array<double, kMaxEpilogueNodes> value;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const EpilogueNode& node = nodes_[i];
-    const auto arg = [&](int j) { return node.arg[j] < 0 ? 0.0 : value[node.arg[j]]; };
+namespace {
+
+template <typename T>
+T evaluate_in(const std::vector<EpilogueNode>& nodes, T acc, const double* operand_values) {
+  std::array<T, kMaxEpilogueNodes> value;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const EpilogueNode& node = nodes[i];
+    const auto arg = [&](int j) { return node.arg[j] < 0 ? T(0) : value[node.arg[j]]; };
     switch (node.op) {
       case EpilogueOp::kAcc:
         value[i] = acc;
         break;
       case EpilogueOp::kConstant:
-        value[i] = static_cast<double>(node.value);
+        value[i] = static_cast<T>(node.value);
         break;
       case EpilogueOp::kPerChannel:
       case EpilogueOp::kTensor:
-        value[i] = operand_values[node.operand];
+        value[i] = static_cast<T>(operand_values[node.operand]);
         break;
       default:
         value[i] = apply_epilogue_op(node.op, arg(0), arg(1), arg(2));
     }
   }
-  return value[nodes_.size() - 1];
+  return value[nodes.size() - 1];
+}
+
+}  // namespace
+
+double Epilogue::evaluate(double acc, const double* operand_values) const {
+  return evaluate_in<double>(nodes_, acc, operand_values);
+}
+
+float Epilogue::evaluate_f32(float acc, const double* operand_values) const {
+  return evaluate_in<float>(nodes_, acc, operand_values);
+}
+
+bool Epilogue::is_exact() const {
+  for (const EpilogueNode& node : nodes_)
+    switch (node.op) {
+      case EpilogueOp::kSigmoid:
+      case EpilogueOp::kSilu:
+      case EpilogueOp::kTanh:
+      case EpilogueOp::kGelu:
+      case EpilogueOp::kHardswish:
+        return false;
+      default:
+        break;
+    }
+  return true;
 }
 
 }  // namespace convoke

@@ -88,6 +88,12 @@ class Epilogue {
   /// `operand_values[i]` is the value of operands()[i] at the output position.
   double evaluate(double acc, const double* operand_values) const;
 
+  /// The same in f32, each operation rounded: what kernels compute of 8-bit types, bit for bit if
+  /// is_exact().
+  float evaluate_f32(float acc, const double* operand_values) const;
+  /// Whether every operation is one that IEEE 754 rounds correctly, on any machine.
+  bool is_exact() const;
+
   /// CUDA C++ of `struct Epilogue { float operator()(float acc, const float* operand) const; };`, on
   /// the device, where operand[i] is the value of operands()[i] at the output position. Uses only
   /// +-*/, fminf-like comparisons, expf, tanhf and erff.

@@ -171,6 +171,13 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   if (config.kc != 0 && (spec.c_per_group() % config.kc != 0 || config.kc == spec.c_per_group())) {
     return fmt::format("kc={} must properly divide C/g={}", config.kc, spec.c_per_group());
   }
+  if (is_integer(spec.x_type)) {
+    if (config.kc != 0) return fmt::format("kc={} keeps partial sums in f32", config.kc);
+    if (config.window != 0 && !sums_fit_f32(spec))
+      return "window multiplies in f32, which does not hold sums of so many 8-bit products";
+    if (spec.y_type == DataType::kS32 && sparse_form(spec, config) == SparseForm::kChannels)
+      return "kept filters wait in f32 for their channels, which does not hold y of s32";
+  }
   // The sums of kept filters wait in scratch, whatever y is.
   const bool sums_in_y = sparse_form(spec, config) != SparseForm::kChannels;
   if (config.kc != 0 && sums_in_y &&

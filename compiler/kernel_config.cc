@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "compiler/amx_tiles.h"
@@ -154,6 +155,35 @@ KernelConfig parse_config(std::string_view text) {
   return config;
 }
 
+namespace {
+
+/// Of the types of 8-bit problems; empty if they are computed.
+std::string why_not_integer(const ConvSpec& spec) {
+  if (spec.w_type != DataType::kS8)
+    return fmt::format("weights of type {} are not built; with x of s8 or u8 they must be s8",
+                       to_string(spec.w_type));
+  if (spec.y_type == DataType::kS32 && !spec.epilogue.empty())
+    return fmt::format("y of s32 is the sum itself and takes no epilogue ({})", spec.epilogue);
+  const double most = largest_integer_sum(spec);
+  if (most > std::numeric_limits<std::int32_t>::max())
+    return fmt::format("a sum of {} products may reach {:.0f}, more than s32 holds: {} at most",
+                       spec.c_per_group() * spec.r * spec.s, most,
+                       std::numeric_limits<std::int32_t>::max());
+  return "";
+}
+
+}  // namespace
+
+double largest_integer_sum(const ConvSpec& spec) {
+  const double product = (spec.x_type == DataType::kU8 ? 255.0 : 128.0) * 128.0;
+  return product * static_cast<double>(spec.c_per_group()) * static_cast<double>(spec.r) *
+         static_cast<double>(spec.s);
+}
+
+bool sums_fit_f32(const ConvSpec& spec) {
+  return !is_integer(spec.x_type) || largest_integer_sum(spec) <= 0x1p24;
+}
+
 std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
   auto floating = [](DataType type) {
     return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kBf16;
@@ -163,11 +193,13 @@ std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
   }
   for (const DataType type : {spec.x_type, spec.w_type, spec.y_type}) {
     if (type == DataType::kTf32) return "tf32 exists on NVIDIA GPUs only; use f32 on the CPU";
-    if (!floating(type)) {
-      return fmt::format("type {} is not built for the CPU yet; f32, f16 and bf16 are",
+    if (!floating(type) && !is_integer(spec.x_type)) {
+      return fmt::format("type {} is not built for the CPU yet; f32, f16, bf16, s8 and u8 are",
                          to_string(type));
     }
   }
+  if (is_integer(spec.x_type))
+    if (std::string why = why_not_integer(spec); !why.empty()) return why;
   if (!spec.sparsity.empty()) {
     try {
       sparsity_units(spec);

@@ -92,6 +92,12 @@ KernelConfig parse_config(std::string_view);
 /// old database is checked with this before anything is emitted.
 std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa);
 
+/// Of s8 or u8 images and s8 weights: the most that a sum of products may reach, 128*128 or 255*128
+/// for each.
+double largest_integer_sum(const ConvSpec& spec);
+/// Whether sums in f32 are exact, in any order, or as exact as those of the spec's own types.
+bool sums_fit_f32(const ConvSpec& spec);
+
 /// Why no kernel of the CPU target can run `spec` today, or empty.
 std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa& isa);
 

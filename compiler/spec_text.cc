@@ -152,6 +152,7 @@ void set_data_type(ConvSpec& spec, DataType type) {
     fail("s32 is only a type of outputs: give it as y=s32, with dtype=s8 or dtype=u8");
   }
   spec.x_type = spec.w_type = spec.y_type = type;
+  if (type == DataType::kU8) spec.w_type = DataType::kS8;  // weights have a sign
   if (type == DataType::kTf32) spec.y_type = DataType::kF32;
   if (type == DataType::kE4m3) spec.y_type = DataType::kF16;
 }

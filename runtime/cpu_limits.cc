@@ -41,6 +41,9 @@ double cpu_peak_gflops(const CpuIsa& isa, double ghz, int threads, DataType type
   // adds.
   double per_cycle = isa.has_fma() ? 2.0 * 2 * isa.lanes() : 2.0 * isa.lanes();
   if (type == DataType::kBf16 && isa.has_bf16_dot()) per_cycle *= 2;
+  // Pairs of s16 are multiplied and added by one instruction, and added to the sum by another, for
+  // which there are units beside.
+  if (is_integer(type)) per_cycle *= isa.has_fma() ? 2 : 1;
   if (type == DataType::kBf16 && isa.has_amx())
     per_cycle = 1024;  // TDPBF16PS: 16 x 16 x 32 every 16 cycles
   return per_cycle * ghz * threads;

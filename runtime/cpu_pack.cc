@@ -24,6 +24,18 @@ struct LoadBf16 {
   using Element = std::uint16_t;
   static float get(std::uint16_t v) { return bf16_to_float(v); }
 };
+struct LoadS8 {
+  using Element = std::int8_t;
+  static float get(std::int8_t v) { return v; }
+};
+struct StoreS16 {
+  using Element = std::int16_t;
+  static std::int16_t put(float v) { return static_cast<std::int16_t>(v); }
+};
+struct StoreS32 {
+  using Element = std::int32_t;
+  static std::int32_t put(float v) { return static_cast<std::int32_t>(v); }
+};
 struct StoreF32 {
   using Element = float;
   static float put(float v) { return v; }
@@ -51,9 +63,9 @@ WeightPacker::WeightPacker(const ConvSpec& spec, const PackedWeights& packed,
                            const SparseTables& sparse)
     : packed_(packed), sparse_(sparse), w_type_(spec.w_type), filters_(packed.filters) {
   if (w_type_ != DataType::kF32 && w_type_ != DataType::kTf32 && w_type_ != DataType::kF16 &&
-      w_type_ != DataType::kBf16)
+      w_type_ != DataType::kBf16 && w_type_ != DataType::kS8)
     throw Error(ErrorCode::kUnsupported,
-                fmt::format("weights of type {} cannot be packed: only f32, tf32, f16 and bf16",
+                fmt::format("weights of type {} cannot be packed: only f32, tf32, f16, bf16 and s8",
                             to_string(w_type_)));
   if (packed_.bytes == 0) return;
   if (sparse_.form != SparseForm::kDense) grid_.emplace(spec);
@@ -258,16 +270,30 @@ void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin, std:
 
 void WeightPacker::pack(const void* w, void* packed, std::int64_t begin, std::int64_t end,
                         const void* pattern) const {
-  const bool bf16 = packed_.type == DataType::kBf16;
   const auto* tables = static_cast<const std::byte*>(pattern);
-  if (w_type_ == DataType::kF16)
-    return bf16 ? pack_as<LoadF16, StoreBf16>(w, packed, begin, end, tables)
-                : pack_as<LoadF16, StoreF32>(w, packed, begin, end, tables);
-  if (w_type_ == DataType::kBf16)
-    return bf16 ? pack_as<LoadBf16, StoreBf16>(w, packed, begin, end, tables)
-                : pack_as<LoadBf16, StoreF32>(w, packed, begin, end, tables);
-  return bf16 ? pack_as<LoadF32, StoreBf16>(w, packed, begin, end, tables)
-              : pack_as<LoadF32, StoreF32>(w, packed, begin, end, tables);
+  const auto pack_from = [&](auto load) {
+    using Load = decltype(load);
+    switch (packed_.type) {
+      case PackedType::kF32:
+        return pack_as<Load, StoreF32>(w, packed, begin, end, tables);
+      case PackedType::kBf16:
+        return pack_as<Load, StoreBf16>(w, packed, begin, end, tables);
+      case PackedType::kS16:
+        return pack_as<Load, StoreS16>(w, packed, begin, end, tables);
+      case PackedType::kS32:
+        return pack_as<Load, StoreS32>(w, packed, begin, end, tables);
+    }
+  };
+  switch (w_type_) {
+    case DataType::kF16:
+      return pack_from(LoadF16{});
+    case DataType::kBf16:
+      return pack_from(LoadBf16{});
+    case DataType::kS8:
+      return pack_from(LoadS8{});
+    default:
+      return pack_from(LoadF32{});
+  }
 }
 
 }  // namespace convoke

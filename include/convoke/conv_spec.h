@@ -41,6 +41,8 @@ CONVOKE_API DataType parse_data_type(std::string_view);
 CONVOKE_API Layout parse_layout(std::string_view);
 /// Bytes of one stored element.
 CONVOKE_API int size_of(DataType);
+/// Whether tensors of this type are multiplied as integers, with s32 sums: s8 and u8.
+constexpr bool is_integer(DataType t) { return t == DataType::kS8 || t == DataType::kU8; }
 
 /// A half-open range [begin, end) of indices.
 struct Range {
