@@ -19,6 +19,7 @@ using Bytes = std::vector<std::byte>;
 struct Inputs {
   Bytes x, w;
   std::vector<Bytes> operands;
+  std::int32_t x_zero = 0;
 
   std::vector<const void*> operand_pointers() const;
 };

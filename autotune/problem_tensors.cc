@@ -74,6 +74,7 @@ std::int64_t rotated_sets(std::int64_t set_bytes, std::int64_t cache_bytes) {
 ProblemTensors::ProblemTensors(Target& target, const ConvSpec& spec, std::uint64_t seed)
     : target_(target),
       batch_(spec.open_batch() ? kOpenBatchImages : spec.n),
+      x_zero_(spec.quant.empty() ? 0 : 1),
       pattern_(takes_pattern(spec) ? SparsityPattern::random(spec, seed) : nullptr) {
   const Bytes x = floats(spec, spec.x_elements(batch_), spec.x_type, TensorRole::kX, seed);
   const Bytes w = floats(spec, spec.w_elements(), spec.w_type, TensorRole::kW, seed);
@@ -121,6 +122,7 @@ std::unique_ptr<TimedCall> ProblemTensors::timed(std::shared_ptr<const Kernel> k
     args.pattern = {tables.data(), tables.bytes()};
     args.workspace = {run->workspace.data(), run->workspace.bytes()};
     args.batch = batch_;
+    args.x_zero = x_zero_;
     if (packs) {
       const DeviceBuffer& packed = run->packed.emplace_back(target_, packed_bytes);
       run->kernel->prepack(set.w.data(), tables.data(), packed.data(), nullptr);

@@ -65,6 +65,7 @@ class ProblemTensors {
   };
   Target& target_;
   std::int64_t batch_;
+  std::int32_t x_zero_;
   SparsityPattern::Ptr pattern_;  ///< drawn, where it is an operand
   std::vector<Set> sets_;
 };

@@ -110,7 +110,9 @@ std::vector<double> widen_images(const ConvSpec& spec, const ReferenceArgs& args
     for (std::int64_t w = 0; w < spec.w; ++w)
       for (std::int64_t c = 0; c < spec.c; ++c)
         *out++ = load_element(
-            args.x, image_index(spec.x_layout, n, c, h, w, spec.c, spec.h, spec.w), spec.x_type);
+                     args.x, image_index(spec.x_layout, n, c, h, w, spec.c, spec.h, spec.w),
+                     spec.x_type) -
+                 args.x_zero;
   });
   return wide;
 }
@@ -208,7 +210,6 @@ double input_norm(const ConvSpec& spec, const std::vector<Range>& valid_q,
 void check_supported(const ConvSpec& spec) {
   const char* reason = spec.pass != Pass::kFprop ? "the reference computes pass fprop only"
                        : !spec.sparsity.empty()  ? "the reference computes dense weights only"
-                       : !spec.quant.empty()     ? "the reference does not quantise"
                                                  : nullptr;
   if (reason != nullptr) throw Error(ErrorCode::kUnsupported, reason);
 }

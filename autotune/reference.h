@@ -18,6 +18,7 @@ struct ReferenceArgs {
   const void* w = nullptr;
   std::vector<const void*> operands;
   std::int64_t batch = 1;
+  std::int32_t x_zero = 0;  ///< taken from every x
 };
 
 struct ReferenceResult {
@@ -27,7 +28,7 @@ struct ReferenceResult {
 
 /// Forward convolution with epilogue. `executor` may be null (one thread). Double accumulation:
 /// exact for integer-valued data up to 2^53.
-/// @throws Error kUnsupported for another pass, sparsity or quantisation.
+/// @throws Error kUnsupported for another pass or sparsity.
 ReferenceResult reference_fprop(const ConvSpec& spec, const ReferenceArgs& args, Executor* executor,
                                 bool want_magnitude);
 

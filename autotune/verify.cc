@@ -172,6 +172,7 @@ Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& 
   args.pattern = {host_tables.empty() ? nullptr : tables.data(), tables.bytes()};
   args.workspace = {workspace.data(), workspace.bytes()};
   args.batch = run.images;
+  args.x_zero = run.rest.x_zero;
   kernel.launch(args, run.form);
 
   std::vector<GuardedBuffer*> inputs = {&x, &w, &tables, &packed};

@@ -15,6 +15,7 @@ struct CpuKernelArgs {
   std::int64_t n = 0;  ///< images in this launch
   const void* operand[kMaxEpilogueOperands] = {};
   const void* pattern = nullptr;  ///< tables as SparseTables says; read if the pattern is bound
+  std::int64_t x_zero = 0;        ///< read if the spec's quant is zp
 };
 
 /// Runs tasks [begin, end) of the kernel's CpuSchedule::tasks(n). `scratch` belongs to the calling

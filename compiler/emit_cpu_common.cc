@@ -45,6 +45,8 @@ CpuEmitter::CpuEmitter(llvm::Module& module, const ConvSpec& spec_in, const CpuC
   for (std::size_t i = 0; i < epilogue.operands().size(); ++i) {
     operands.push_back(field(offsetof(CpuKernelArgs, operand) + i * sizeof(void*), ptr));
   }
+  if (Quant::parse(spec.quant).zero_point)
+    x_zero = field(offsetof(CpuKernelArgs, x_zero), i64_type);
   tables = pattern_tables(module);
 }
 

@@ -40,6 +40,7 @@ class CpuEmitter {
   llvm::Function* function;
   Value *x, *w, *y, *n, *scratch;  ///< of the arguments
   std::vector<Value*> operands;    ///< epilogue operand pointers
+  Value* x_zero = nullptr;         ///< i64, if the spec has a zero point
   Value* tables = nullptr;  ///< of the pattern, as SparseTables says; null for a form without
 
   Value* i64(std::int64_t value) { return b.getInt64(static_cast<std::uint64_t>(value)); }
@@ -96,7 +97,7 @@ class CpuEmitter {
   /// and not read).
   Value* load_vector(Value* pointer, DataType type, int width, int count);
   Value* load_scalar(Value* pointer, DataType type);
-  /// The same of s8 or u8 as integers of type `element`.
+  /// The same of s8 or u8 images as integers of type `element`, less the zero point.
   Value* load_integers(Value* pointer, DataType type, int width, int count, llvm::Type* element);
   /// The first `count` lanes of a vector, rounded to nearest even into `type` (s8 and u8: saturated,
   /// NaN is 0; s32: whole numbers or s32), stored at `pointer`.

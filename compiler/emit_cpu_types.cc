@@ -157,7 +157,10 @@ Value* CpuEmitter::load_integers(Value* pointer, DataType type, int width, int c
                                  llvm::Type* element) {
   Value* value = load_stored(pointer, type, width, count);
   auto* wide = llvm::FixedVectorType::get(element, static_cast<unsigned>(width));
-  return type == DataType::kU8 ? b.CreateZExt(value, wide) : b.CreateSExt(value, wide);
+  value = type == DataType::kU8 ? b.CreateZExt(value, wide) : b.CreateSExt(value, wide);
+  if (x_zero == nullptr) return value;
+  Value* zero = b.CreateVectorSplat(static_cast<unsigned>(width), b.CreateTrunc(x_zero, element));
+  return b.CreateSub(value, zero);
 }
 
 Value* CpuEmitter::load_scalar(Value* pointer, DataType type) {

@@ -175,13 +175,14 @@ std::string why_not_integer(const ConvSpec& spec) {
 }  // namespace
 
 double largest_integer_sum(const ConvSpec& spec) {
-  const double product = (spec.x_type == DataType::kU8 ? 255.0 : 128.0) * 128.0;
+  const bool wide = spec.x_type == DataType::kU8 || !spec.quant.empty();
+  const double product = (wide ? 255.0 : 128.0) * 128.0;
   return product * static_cast<double>(spec.c_per_group()) * static_cast<double>(spec.r) *
          static_cast<double>(spec.s);
 }
 
 bool sums_fit_f32(const ConvSpec& spec) {
-  return !is_integer(spec.x_type) || largest_integer_sum(spec) <= 0x1p24;
+  return !is_integer(spec.x_type) || (spec.quant.empty() && largest_integer_sum(spec) <= 0x1p24);
 }
 
 std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
@@ -207,7 +208,9 @@ std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
       return error.what();  // too many units
     }
   }
-  if (!spec.quant.empty()) return fmt::format("quantisation {} is not built yet", spec.quant);
+  if (!spec.quant.empty() && !is_integer(spec.x_type))
+    return fmt::format("quant={} needs x of s8 or u8, but it is {}", spec.quant,
+                       to_string(spec.x_type));
   return "";
 }
 

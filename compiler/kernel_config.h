@@ -93,9 +93,10 @@ KernelConfig parse_config(std::string_view);
 std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa);
 
 /// Of s8 or u8 images and s8 weights: the most that a sum of products may reach, 128*128 or 255*128
-/// for each.
+/// (u8, or less a zero point) for each.
 double largest_integer_sum(const ConvSpec& spec);
-/// Whether sums in f32 are exact, in any order, or as exact as those of the spec's own types.
+/// Whether families that read x as f32, as it is, add sums as exact as the spec's types ask for: in
+/// any order, and without a zero point.
 bool sums_fit_f32(const ConvSpec& spec);
 
 /// Why no kernel of the CPU target can run `spec` today, or empty.

@@ -117,25 +117,13 @@ std::string Sparsity::text() const {
 }
 
 Quant Quant::parse(std::string_view text) {
-  Quant q;
-  if (text.empty() || text == "none") return q;
-  q.enabled = true;
-  std::string_view base = text;
-  q.zero_point = base.size() > 3 && base.substr(base.size() - 3) == ":zp";
-  if (q.zero_point) base.remove_suffix(3);
-  q.per_channel = base == "s8:channel";
-  if (!q.per_channel && base != "s8:tensor") {
-    fail(
-        fmt::format("unknown quantisation \"{}\": it must be none, s8:channel or s8:tensor, the "
-                    "last two with :zp if the input has a zero point",
-                    text));
-  }
-  return q;
+  if (text.empty() || text == "none") return {};
+  if (text != "zp")
+    fail(fmt::format("unknown quantisation \"{}\": it must be none, or zp if x has a zero point",
+                     text));
+  return {true};
 }
 
-std::string Quant::text() const {
-  if (!enabled) return "";
-  return std::string(per_channel ? "s8:channel" : "s8:tensor") + (zero_point ? ":zp" : "");
-}
+std::string Quant::text() const { return zero_point ? "zp" : ""; }
 
 }  // namespace convoke

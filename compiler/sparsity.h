@@ -40,14 +40,11 @@ struct Sparsity {
   std::string text() const;
 };
 
-/// What is quantised, without the scales themselves, which are operands:
-///   none            nothing
-///   s8:channel      8-bit integers; one weight scale per output channel, one scale for the input
-///   s8:tensor       one scale for all weights, one for the input
-///   ...:zp          and the input has a zero point
+/// How 8-bit images are read. Scales are no business of the kernel: the epilogue's operands hold
+/// them (docs/int8.md).
+///   none   as they are
+///   zp     less a zero point, which is a number of each launch (LaunchArgs::x_zero)
 struct Quant {
-  bool enabled = false;
-  bool per_channel = false;
   bool zero_point = false;
   bool operator==(const Quant&) const = default;
 

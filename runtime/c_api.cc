@@ -286,6 +286,7 @@ convoke_status convoke_plan_launch(const convoke_plan* plan, const convoke_launc
     real.pattern = to_cpp(a.pattern);
     real.workspace = to_cpp(a.workspace);
     real.batch = a.batch;
+    real.x_zero = a.x_zero;
     real.stream = a.stream;
     given(plan, "plan").plan.launch(real);
   });

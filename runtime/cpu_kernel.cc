@@ -93,6 +93,7 @@ void CpuKernel::launch(const LaunchArgs& launch_args, WeightForm form) const {
   args.y = launch_args.y.data;
   args.n = launch_args.batch;
   args.pattern = launch_args.pattern.data;
+  args.x_zero = launch_args.x_zero;
   for (std::size_t i = 0; i < launch_args.operand_count; ++i)
     args.operand[i] = launch_args.operands[i].data;
   if (form == WeightForm::kPlain && packer_.bytes() > 0) {

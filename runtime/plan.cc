@@ -172,6 +172,18 @@ struct Plan::Impl {
       check_tables(args.pattern, workspace);
     }
     check_operands(args, n, y, workspace);
+    check_zero_point(args.x_zero);
+  }
+
+  void check_zero_point(std::int32_t zero) const {
+    if (zero == 0) return;
+    if (spec.quant.empty())
+      refuse(fmt::format("x_zero is {}, but this plan has no zero point: add quant=zp", zero));
+    const bool s8 = spec.x_type == DataType::kS8;
+    const int least = s8 ? -128 : 0, most = s8 ? 127 : 255;
+    if (zero < least || zero > most)
+      refuse(fmt::format("x_zero is {}: a zero point of {} is {} to {}", zero,
+                         to_string(spec.x_type), least, most));
   }
 };
 

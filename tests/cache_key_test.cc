@@ -78,7 +78,7 @@ const std::vector<Change> kChangesCode = {
     [](Inputs& i) { i.spec.sparsity = "channel:0.5:bound"; },
     [](Inputs& i) { draw_pattern(i, 1); },
     [](Inputs& i) { draw_pattern(i, 2); },
-    [](Inputs& i) { i.spec.quant = "s8:channel"; },
+    [](Inputs& i) { i.spec.quant = "zp"; },
     [](Inputs& i) { i.config.cpu.family = CpuFamily::kAmx; },
     [](Inputs& i) { i.config.cpu.axis = TileAxis::kAxisN; },
     [](Inputs& i) { ++i.config.cpu.mr; },

@@ -283,7 +283,7 @@ TEST(ConvSpec, EveryFieldCountsForEquality) {
         sparse.sparsity = "channel:0.5";
         s.pattern = SparsityPattern::random(sparse, 1);
       },
-      [](ConvSpec& s) { s.quant = "s8:channel"; }};
+      [](ConvSpec& s) { s.quant = "zp"; }};
   for (std::size_t i = 0; i < changes.size(); ++i) {
     ConvSpec changed = base;
     changes[i](changed);

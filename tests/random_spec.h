@@ -34,6 +34,25 @@ class RandomSpecs {
     }
   }
 
+  /// The problem in 8 bits: any types that go together, now and then with a zero point. Half of the
+  /// epilogues round half of the sums on a tie, or saturate most.
+  ConvSpec quantise(ConvSpec spec) {
+    constexpr DataType kOutputs[] = {DataType::kS8,  DataType::kU8,  DataType::kS32,
+                                     DataType::kF32, DataType::kF16, DataType::kBf16};
+    constexpr const char* kEpilogues[] = {"",
+                                          "acc*0.5",
+                                          "relu(acc*0.125)",
+                                          "acc*scale[k]",
+                                          "relu(acc*scale[k]+bias[k])*out[k]",
+                                          "clamp(acc*scale[k]+res*0.5,-90,90)+3"};
+    spec.x_type = pick(0, 1) == 0 ? DataType::kS8 : DataType::kU8;
+    spec.w_type = DataType::kS8;
+    spec.y_type = kOutputs[pick(0, 5)];
+    spec.epilogue = spec.y_type == DataType::kS32 ? "" : kEpilogues[pick(0, 5)];
+    if (pick(0, 2) == 0) spec.quant = "zp";
+    return spec;
+  }
+
   /// The problem with a sparsity of any kind: bound one time in three, else with a pattern that is
   /// drawn by the ratio, or unit by unit whatever the ratio says.
   ConvSpec prune(ConvSpec spec) {

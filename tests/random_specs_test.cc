@@ -3,6 +3,8 @@
 // repeat it.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "autotune/verify.h"
 #include "compiler/epilogue.h"
 #include "compiler/spec_text.h"
@@ -12,10 +14,12 @@
 namespace convoke {
 namespace {
 
-void check_all(Target& target, std::uint64_t seed, int specs, int configs_each, bool sparse) {
+void check_all(Target& target, std::uint64_t seed, int specs, int configs_each, bool sparse,
+               bool quantised = false) {
   test::RandomSpecs random(seed);
   for (int i = 0; i < specs; ++i) {
-    ConvSpec spec = random.next();
+    ConvSpec spec = random.next(quantised ? 5e5 : 3e6);
+    if (quantised) spec = random.quantise(spec);
     spec.epilogue = Epilogue::parse(spec.epilogue).text();
     if (sparse) spec = random.prune(spec);
     const Verifier verifier(target, spec, seed + i);
@@ -41,6 +45,18 @@ TEST(RandomSpecs, EveryValidSpecRunsAndIsRight) {
 TEST(RandomSpecs, EverySparseSpecRunsAndIsRight) {
   const auto target = make_cpu_target({});
   check_all(*target, 2, 150, 3, true);
+}
+
+TEST(RandomSpecs, EveryEightBitSpecIsTheFormulaBitForBit) {
+  const auto target = make_cpu_target({});
+  // More of them: CONVOKE_TEST_SPECS=2000.
+  const char* const wanted = std::getenv("CONVOKE_TEST_SPECS");
+  check_all(*target, 3, wanted != nullptr ? std::atoi(wanted) : 500, 2, false, true);
+}
+
+TEST(RandomSpecs, EverySparseEightBitSpecToo) {
+  const auto target = make_cpu_target({});
+  check_all(*target, 4, 150, 2, true, true);
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ TEST(Descriptor, NameAndCount) {
 TEST(Words, SetWhatTheyName) {
   const ConvSpec s = parse_problem(
                          "ic3ih8oc4kh3 pass=dgrad dtype=f16 y=f32 layout=nchw ylayout=nhwc batch=7 "
-                         "epilogue=relu(acc+bias[k]) sparsity=block:0.250@8x4 quant=s8:channel:zp")
+                         "epilogue=relu(acc+bias[k]) sparsity=block:0.250@8x4 quant=zp")
                          .spec;
   EXPECT_EQ(s.pass, Pass::kDgrad);
   EXPECT_EQ(s.x_type, DataType::kF16);
@@ -124,7 +124,7 @@ TEST(Words, SetWhatTheyName) {
   EXPECT_EQ(s.n, 7);
   EXPECT_EQ(s.epilogue, "relu(acc+bias[k])");
   EXPECT_EQ(s.sparsity, "block:0.25@8x4");
-  EXPECT_EQ(s.quant, "s8:channel:zp");
+  EXPECT_EQ(s.quant, "zp");
 }
 
 TEST(Words, PrintCanonically) {

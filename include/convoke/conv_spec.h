@@ -57,6 +57,16 @@ class SparsityPattern;
 /// y[n,k,p,q] = epilogue(sum over c,r,s of x[n, c, p*stride_h - pad_h + r*dilation_h,
 /// q*stride_w - pad_w + s*dilation_w] * w[k,c,r,s]), c over the C/g channels of k's group; taps
 /// outside the image contribute nothing (they are skipped, not multiplied by zero).
+///
+/// With x of s8 or u8 (w is s8) the result is this formula, bit for bit, on every target:
+///   sum = sum over valid taps of (x - x_zero) * w    s32, exact; x_zero is 0 unless quant is "zp"
+///   acc = f32(sum)                                   rounded to nearest even beyond 2^24
+///   z   = epilogue(acc)                              in f32, one rounding for each operation
+///   y   = z rounded to nearest even into y's type; s8 and u8 saturate, NaN becomes 0
+/// Scales are operands of the epilogue (quantize.h makes them): `relu(acc*scale[k]+bias[k])*r[k]`.
+/// Smooth functions (sigmoid, silu, tanh, gelu, hardswish) are within a few roundings. y of s32 is
+/// `sum` itself. No sum may exceed s32: (x - x_zero) counts as 128, or 255 (u8, or zp), w as 128, so
+/// that C/g * R * S is at most 131071 (s8) or 65793.
 /// For dgrad and wgrad the same struct describes the forward problem whose gradient is meant.
 struct CONVOKE_API ConvSpec {
   Pass pass = Pass::kFprop;
@@ -76,7 +86,7 @@ struct CONVOKE_API ConvSpec {
   /// is dense, or bound ("channel:0.5:bound": the pattern is an operand of each launch). Not in the
   /// text forms, which tuning is keyed by.
   std::shared_ptr<const SparsityPattern> pattern;
-  std::string quant;  ///< canonical text of the quantisation; empty is none
+  std::string quant;  ///< "zp": 8-bit x has a zero point, given at each launch; empty: it has none
 
   bool operator==(const ConvSpec&) const;
   bool operator!=(const ConvSpec& o) const { return !(*this == o); }

@@ -305,7 +305,8 @@ typedef struct convoke_launch_args {
   convoke_const_buffer pattern; /* of a bound plan: what convoke_plan_pack_pattern wrote */
   convoke_buffer workspace;     /* at least convoke_plan_info.workspace_bytes */
   int64_t batch;                /* images, if the spec's batch is open; else 0 or n */
-  void* stream; /* CUDA: the CUstream (cudaStream_t) to enqueue on; NULL: the default */
+  void* stream;   /* CUDA: the CUstream (cudaStream_t) to enqueue on; NULL: the default */
+  int32_t x_zero; /* zero point of x, a value of its type, if the spec's quant is zp; else 0 */
 } convoke_launch_args;
 
 /* Runs all steps: y is complete on return (CPU), or the work is enqueued on the stream (CUDA),
