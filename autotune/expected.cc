@@ -82,8 +82,7 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
                        Executor* executor) {
   const bool integers = kind == FillKind::kIntegers;
   const bool whole = integers || is_integer(spec.x_type);  // sums are integers
-  const ReferenceResult reference =
-      reference_sums(target, spec, inputs, batch, executor, !whole);
+  const ReferenceResult reference = reference_sums(target, spec, inputs, batch, executor, !whole);
   // 8-bit problems have one right result: the sum is an integer, and the formula is in f32.
   const bool formula = is_integer(spec.x_type) && epilogue.is_exact();
   const bool exact = formula || (integers && integer_range(spec).exact);
@@ -105,8 +104,9 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
           epilogue, {sum, whole ? 0 : relative * reference.magnitude[i]}, operands);
       const Bounded limit = stored(result, spec.y_type);
       if (exact) {
-        const double value = !formula                          ? result.value
-                             : spec.y_type == DataType::kS32 ? sum
+        const double value = !formula ? result.value
+                             : spec.y_type == DataType::kS32
+                                 ? sum
                                  : epilogue.evaluate_f32(static_cast<float>(sum), operands);
         expected.value[i] = round_to(spec.y_type, value);
         telling[chunk] += is_sensitive(epilogue, spec.y_type, sum, operands);

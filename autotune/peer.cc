@@ -37,7 +37,8 @@ std::vector<std::string> candidates(const std::string& name) {
 }
 
 std::optional<std::int32_t> peer_type(const ConvSpec& spec) {
-  if (spec.w_type != spec.x_type || spec.y_type != spec.x_type) return std::nullopt;
+  const DataType weights = is_integer(spec.x_type) ? DataType::kS8 : spec.x_type;
+  if (spec.w_type != weights || spec.y_type != spec.x_type) return std::nullopt;
   switch (spec.x_type) {
     case DataType::kF32:
       return CONVOKE_PEER_F32;
@@ -45,6 +46,10 @@ std::optional<std::int32_t> peer_type(const ConvSpec& spec) {
       return CONVOKE_PEER_BF16;
     case DataType::kF16:
       return CONVOKE_PEER_F16;
+    case DataType::kS8:
+      return CONVOKE_PEER_S8;
+    case DataType::kU8:
+      return CONVOKE_PEER_U8;
     default:
       return std::nullopt;
   }
@@ -60,7 +65,7 @@ std::string why_not_a_peers(const ConvSpec& spec) {
   if (spec.open_batch()) return "a peer needs a fixed batch";
   if (spec.x_layout != spec.y_layout) return "a peer has one layout for x and y";
   if (!peer_type(spec))
-    return fmt::format("a peer computes f32, bf16 or f16 throughout, not {} x {} -> {}",
+    return fmt::format("a peer computes f32, bf16, f16, s8 or u8 throughout, not {} x {} -> {}",
                        to_string(spec.x_type), to_string(spec.w_type), to_string(spec.y_type));
   return {};
 }

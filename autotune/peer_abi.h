@@ -11,9 +11,16 @@
 extern "C" {
 #endif
 
-#define CONVOKE_PEER_ABI 1
+#define CONVOKE_PEER_ABI 2
 
-enum { CONVOKE_PEER_F32 = 0, CONVOKE_PEER_BF16 = 1, CONVOKE_PEER_F16 = 2 };
+/// The type of all tensors. S8 and U8 are those of images: weights are then s8, results saturate.
+enum {
+  CONVOKE_PEER_F32 = 0,
+  CONVOKE_PEER_BF16 = 1,
+  CONVOKE_PEER_F16 = 2,
+  CONVOKE_PEER_S8 = 3,
+  CONVOKE_PEER_U8 = 4
+};
 enum { CONVOKE_PEER_NHWC = 0, CONVOKE_PEER_NCHW = 1 };
 
 /// A forward convolution; names and meaning as in ConvSpec. Dilation is one-based. One type and one

@@ -109,10 +109,10 @@ std::vector<double> widen_images(const ConvSpec& spec, const ReferenceArgs& args
     double* out = &wide[row * spec.w * spec.c];
     for (std::int64_t w = 0; w < spec.w; ++w)
       for (std::int64_t c = 0; c < spec.c; ++c)
-        *out++ = load_element(
-                     args.x, image_index(spec.x_layout, n, c, h, w, spec.c, spec.h, spec.w),
-                     spec.x_type) -
-                 args.x_zero;
+        *out++ =
+            load_element(args.x, image_index(spec.x_layout, n, c, h, w, spec.c, spec.h, spec.w),
+                         spec.x_type) -
+            args.x_zero;
   });
   return wide;
 }

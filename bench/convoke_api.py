@@ -6,7 +6,7 @@ is also the exit status of the `convoke` command line. Python's standard library
 
 import ctypes
 import os
-from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
 
 WRONG_RESULT, USAGE, UNSUPPORTED, DEVICE, CACHE = 1, 2, 3, 4, 5
 STATUS_NAMES = {WRONG_RESULT: "failed", UNSUPPORTED: "unsupported"}
@@ -49,7 +49,8 @@ class Buffer(ctypes.Structure):
 
 class LaunchArgs(ctypes.Structure):
     _fields_ = [("x", Buffer), ("w", Buffer), ("y", Buffer), ("operands", POINTER(Buffer)), ("operand_count", c_size_t),
-                ("pattern", Buffer), ("workspace", Buffer), ("batch", c_int64), ("stream", c_void_p)]
+                ("pattern", Buffer), ("workspace", Buffer), ("batch", c_int64), ("stream", c_void_p),
+                ("x_zero", c_int32)]
 
 
 # Name, result, parameters. A function that returns c_int returns a status.
@@ -174,5 +175,5 @@ class Plan(_Handle):
 
     def launch(self, x, w, y, workspace=(None, 0), stream=None):
         """Each buffer is (address, bytes)."""
-        arguments = LaunchArgs(Buffer(*x), Buffer(*w), Buffer(*y), None, 0, Buffer(None, 0), Buffer(*workspace), 0, stream)
+        arguments = LaunchArgs(Buffer(*x), Buffer(*w), Buffer(*y), None, 0, Buffer(None, 0), Buffer(*workspace), 0, stream, 0)
         self.library.call("convoke_plan_launch", self.handle, byref(arguments))

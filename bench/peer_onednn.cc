@@ -49,17 +49,23 @@ void use_threads(int threads) {
 }
 #endif
 
-memory::data_type data_type(std::int32_t type) {
+memory::data_type image_type(std::int32_t type) {
   return type == CONVOKE_PEER_F32    ? memory::data_type::f32
          : type == CONVOKE_PEER_BF16 ? memory::data_type::bf16
+         : type == CONVOKE_PEER_S8   ? memory::data_type::s8
+         : type == CONVOKE_PEER_U8   ? memory::data_type::u8
                                      : memory::data_type::f16;
+}
+
+memory::data_type weight_type(std::int32_t type) {
+  return type == CONVOKE_PEER_U8 ? memory::data_type::s8 : image_type(type);
 }
 
 /// Logical dimensions are always n, c, h, w and [g,] k, c, r, s; the layout is in the strides.
 memory::desc images(const ConvokePeerConv& conv, std::int64_t c, std::int64_t h, std::int64_t w) {
   const auto tag =
       conv.layout == CONVOKE_PEER_NHWC ? memory::format_tag::nhwc : memory::format_tag::nchw;
-  return {{conv.n, c, h, w}, data_type(conv.type), tag};
+  return {{conv.n, c, h, w}, image_type(conv.type), tag};
 }
 
 memory::dims weight_dims(const ConvokePeerConv& conv) {
@@ -72,13 +78,13 @@ memory::desc plain_weights(const ConvokePeerConv& conv) {
   const bool nhwc = conv.layout == CONVOKE_PEER_NHWC;
   const tag order =
       conv.groups == 1 ? (nhwc ? tag::ohwi : tag::oihw) : (nhwc ? tag::gohwi : tag::goihw);
-  return {weight_dims(conv), data_type(conv.type), order};
+  return {weight_dims(conv), weight_type(conv.type), order};
 }
 
 convolution_forward::primitive_desc describe(const ConvokePeerConv& conv) {
   const memory::desc x = images(conv, conv.c, conv.h, conv.w);
   const memory::desc y = images(conv, conv.k, conv.p, conv.q);
-  const memory::desc w(weight_dims(conv), data_type(conv.type), memory::format_tag::any);
+  const memory::desc w(weight_dims(conv), weight_type(conv.type), memory::format_tag::any);
   const memory::dims strides = {conv.stride_h, conv.stride_w};
   const memory::dims dilations = {conv.dilation_h - 1, conv.dilation_w - 1};
   const memory::dims low = {conv.pad_h, conv.pad_w};

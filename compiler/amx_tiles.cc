@@ -7,7 +7,8 @@
 namespace convoke {
 
 std::int64_t amx_depth(const ConvSpec& spec) {
-  for (std::int64_t depth = 32; depth >= 2; depth -= 2) {
+  const std::int64_t four_bytes = 4 / size_of(spec.x_type);
+  for (std::int64_t depth = 16 * four_bytes; depth > 0; depth -= four_bytes) {
     if (spec.c_per_group() % depth == 0) return depth;
   }
   return 0;
@@ -28,11 +29,14 @@ AmxSplit amx_split(int pixels, int tiles) {
 std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   if (!isa.has_amx())
     return fmt::format("amx needs a processor with AMX; this is {}", to_string(isa.level));
-  if (spec.x_type != DataType::kBf16 || spec.w_type != DataType::kBf16) {
-    return "amx multiplies bf16 by bf16 only";
-  }
+  const bool integer = is_integer(spec.x_type) && spec.w_type == DataType::kS8;
+  if (!integer && (spec.x_type != DataType::kBf16 || spec.w_type != DataType::kBf16))
+    return "amx multiplies bf16 by bf16, and s8 or u8 by s8, only";
+  if (!spec.quant.empty()) return "amx reads 8-bit images as they are, without a zero point";
   if (spec.x_layout != Layout::kNhwc) return "amx reads nhwc images only";
-  if (amx_depth(spec) == 0) return fmt::format("amx needs an even C/g ({})", spec.c_per_group());
+  if (amx_depth(spec) == 0)
+    return fmt::format("amx needs a C/g that {} divides ({})", 4 / size_of(spec.x_type),
+                       spec.c_per_group());
   if (config.mr % kAmxRows != 0 || config.mr < kAmxRows || config.nv < 1) {
     return fmt::format("amx needs mr as a multiple of {} and nv of at least 1 (mr={}, nv={})",
                        kAmxRows, config.mr, config.nv);
@@ -72,8 +76,8 @@ void enumerate_amx(const ConvSpec& spec, const CpuIsa& isa, int threads, const A
     config.mr = mr;
     config.nv = nv;
     const AxisTiles panels = split_axis(vectors, nv);
-    const std::int64_t panel_bytes =
-        std::max<std::int64_t>(spec.c_per_group() * taps * nv * isa.lanes() * 2, 1);
+    const std::int64_t panel_bytes = std::max<std::int64_t>(
+        spec.c_per_group() * taps * nv * isa.lanes() * size_of(spec.x_type), 1);
     const std::int64_t resident = std::max<std::int64_t>(isa.l2_bytes / 2 / panel_bytes, 1);
     std::vector<std::int64_t> kbs{0};
     if (resident < panels.count && resident <= kMaxConfigField) kbs.push_back(resident);

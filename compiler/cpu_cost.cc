@@ -98,7 +98,7 @@ class Model {
   bool windows() const { return schedule_.sparse.form == SparseForm::kWindows; }
   bool lists() const { return schedule_.sparse.form == SparseForm::kLists || windows(); }
   bool along_batch() const { return config_.axis == TileAxis::kAxisN; }
-  double x_size() const { return schedule_.weights.pair == 2 ? 2 : 4; }
+  double x_size() const { return 4.0 / schedule_.weights.pair; }
   std::int64_t panels() const {
     return schedule_.weights.kinds.back().first + schedule_.weights.kinds.back().count;
   }
@@ -150,10 +150,12 @@ class Model {
     if (config_.family == CpuFamily::kAmx) return amx_step(pixels, vectors);
     if (windows()) return window_step(pixels, vectors);
     const double sums = pixels * vectors;
-    // Pairs are multiplied and added to the sum by two instructions, singles of s32 by three.
-    const double arithmetic =
-        sums * (schedule_.integer ? (schedule_.weights.pair == 2 ? 1.5 : 3)
-                                  : isa_.has_fma() ? 1 : 2);
+    // Pairs of s16 are multiplied and added to the sum by two instructions, of which one has other
+    // units; singles of s32 by three.
+    const double pair = isa_.has_s16_dot() ? 1 : 1.5;
+    const double arithmetic = sums * (schedule_.integer ? (schedule_.weights.pair == 2 ? pair : 3)
+                                      : isa_.has_fma()  ? 1
+                                                        : 2);
     // Sums, one row of filters and a broadcast must stay in registers; else filters are loaded for
     // every pixel, and then some.
     const bool spills = sums + vectors + 1 > isa_.vector_registers();
@@ -166,7 +168,8 @@ class Model {
   /// A tile product of 16 x 16 sums takes 16 cycles whatever its depth; a tile load takes 8.
   double amx_step(double pixels, double vectors) const {
     const double tiles = std::ceil(pixels / kAmxRows);
-    const double depth = static_cast<double>(std::max<std::int64_t>(amx_depth(spec_), 2)) / 2;
+    const double depth =
+        static_cast<double>(std::max<std::int64_t>(amx_depth(spec_), 1)) / schedule_.weights.pair;
     return std::max(16 * tiles * vectors, 8 * (tiles + vectors)) / depth;
   }
 

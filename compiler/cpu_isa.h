@@ -11,7 +11,7 @@ namespace convoke {
 ///  kSse2        the x86-64 baseline: 4 lanes, no fused multiply-add
 ///  kAvx2        AVX2 + FMA + F16C: 8 lanes
 ///  kAvx512      AVX-512 F, BW, DQ, VL: 16 lanes
-///  kAvx512Bf16  and vdpbf16ps
+///  kAvx512Bf16  and vdpbf16ps, and vpdpwssd (AVX512-VNNI)
 ///  kAmx         and AMX-TILE, AMX-BF16, AMX-INT8 with the kernel's permission
 enum class IsaLevel { kSse2, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
@@ -27,6 +27,8 @@ struct CpuIsa {
   int vector_registers() const { return level >= IsaLevel::kAvx512 ? 32 : 16; }
   bool has_fma() const { return level >= IsaLevel::kAvx2; }
   bool has_bf16_dot() const { return level >= IsaLevel::kAvx512Bf16; }
+  /// Pairs of s16 are multiplied and added to the sum by one instruction.
+  bool has_s16_dot() const { return level >= IsaLevel::kAvx512Bf16; }
   bool has_amx() const { return level >= IsaLevel::kAmx; }
 };
 

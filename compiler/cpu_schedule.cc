@@ -28,15 +28,16 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
                  spec.w_type == DataType::kBf16 && spec.x_layout == Layout::kNhwc &&
                  spec.c_per_group() % 2 == 0 && (config.kc == 0 || config.kc % 2 == 0);
   schedule.integer = is_integer(spec.x_type) && config.window == 0;
+  const bool amx = config.family == CpuFamily::kAmx;
   schedule.staged =
-      !schedule.dot && (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
+      !schedule.dot && !amx && (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
   ConvSpec packed = spec;
   packed.k = spec.groups * packed_filters(spec, config);
-  schedule.weights =
-      make_packed_weights(packed, config.nv, isa.lanes(), config.kc,
-                          schedule.dot       ? PackedType::kBf16
-                          : schedule.integer ? PackedType::kS16
-                                             : PackedType::kF32);
+  schedule.weights = make_packed_weights(packed, config.nv, isa.lanes(), config.kc,
+                                         schedule.dot       ? PackedType::kBf16
+                                         : amx              ? PackedType::kS8
+                                         : schedule.integer ? PackedType::kS16
+                                                            : PackedType::kF32);
   const std::int64_t channels = schedule.staged ? spec.c_per_group() : spec.c;
   schedule.merged = channels == schedule.weights.kc && spec.dilation_w == 1;
   schedule.flat = config.axis == TileAxis::kAxisQ && pointwise(spec);
@@ -55,7 +56,7 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
   const std::int64_t panels = last.first + last.count;
   schedule.panels_per_task = config.kb == 0 ? panels : std::min<std::int64_t>(config.kb, panels);
   schedule.filter_blocks = ceil_div(panels, schedule.panels_per_task);
-  if (config.family == CpuFamily::kAmx) {
+  if (amx) {
     // The accumulators of one register tile, on their way to the epilogue.
     schedule.scratch_bytes = std::int64_t{config.mr} * config.nv * isa.lanes() * 4;
   } else if (schedule.staged) {
@@ -100,7 +101,7 @@ AxisTiles split_axis(std::int64_t length, std::int64_t largest) {
 
 PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc,
                                   PackedType type) {
-  const int pair = type == PackedType::kBf16 || type == PackedType::kS16 ? 2 : 1;
+  const int pair = channels_of(type);
   PackedWeights packed;
   packed.type = type;
   packed.pair = pair;

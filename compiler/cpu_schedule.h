@@ -29,19 +29,23 @@ struct Panel {
   std::int64_t row_bytes = 0;       ///< packed weights of one step
 };
 
-/// Elements of packed weights. 8-bit weights are widened: to 16 bits where pairs of channels are
-/// multiplied at once (kS16), else to 32.
-enum class PackedType { kF32, kBf16, kS16, kS32 };
+/// Elements of packed weights. 8-bit weights stay so where four channels are multiplied at once
+/// (kS8), and are widened to 16 bits where it is two (kS16), else to 32.
+enum class PackedType { kF32, kBf16, kS8, kS16, kS32 };
 constexpr std::int64_t size_of(PackedType type) {
-  return type == PackedType::kBf16 || type == PackedType::kS16 ? 2 : 4;
+  return type == PackedType::kS8                                 ? 1
+         : type == PackedType::kBf16 || type == PackedType::kS16 ? 2
+                                                                 : 4;
 }
+/// Channels that one instruction multiplies and adds up: four bytes of them.
+constexpr int channels_of(PackedType type) { return static_cast<int>(4 / size_of(type)); }
 
 /// How packed weights are laid out:
 ///   [group][panel][block of kc channels][packed r][packed s][channel / pair][filter in
 ///   panel][pair]
-/// Filters beyond the group's last and the missing channel of an odd pair are zero. `pair` is 1, or
-/// 2 for the dot-product types. Packed taps are the ranges live_r x live_s of the spec. Sparse
-/// kernels (cpu_sparse.h) have only the kept filters of a group (kChannels), or
+/// Filters beyond the group's last and the missing channels of the last pair are zero. `pair` is 1,
+/// or 2 or 4 for the dot-product types. Packed taps are the ranges live_r x live_s of the spec.
+/// Sparse kernels (cpu_sparse.h) have only the kept filters of a group (kChannels), or
 ///   [group][panel][list entry][filter in panel][pair]  (kLists, kWindows)
 ///   [list entry] as f32, then u32 [channel of y]       (kPlanar): not 0 if a kept weight is not
 /// finite.
@@ -94,11 +98,12 @@ struct CpuSchedule {
   std::int64_t filter_blocks = 1, panels_per_task = 1;
   bool flat = false;  ///< a 1x1 filter without stride or padding: the rows of a task form one axis
                       ///< of pixels
-  bool staged = false;  ///< the input of a task is first converted to f32 nhwc in scratch, or to
-                        ///< s16 with an even number of channels (integer)
-  bool merged = false;  ///< the taps of a filter row follow each other in the input and in a panel
-  bool dot = false;     ///< bf16 pairs are multiplied by vdpbf16ps
-  bool integer = false;  ///< sums are s32: of pairs of s16 (gemm, which stages them), or of s32
+  bool staged = false;   ///< the input of a task is first converted to f32 nhwc in scratch, or to
+                         ///< s16 with an even number of channels (integer)
+  bool merged = false;   ///< the taps of a filter row follow each other in the input and in a panel
+  bool dot = false;      ///< bf16 pairs are multiplied by vdpbf16ps
+  bool integer = false;  ///< sums are s32: of pairs of s16 (gemm, which stages them), of four s8
+                         ///< (amx) or of s32 (direct)
   SparseTables sparse;
   PlanarShape planar;  ///< kPlanar
   /// kChannels: byte offset in scratch of the task's sums, f32 [image][row][column][filter of the

@@ -247,7 +247,8 @@ std::int64_t gemm_x_size(const CpuSchedule& schedule) {
 }
 
 std::int64_t gemm_pixel_bytes(const ConvSpec& spec, const CpuSchedule& schedule) {
-  const std::int64_t staged = schedule.integer ? (spec.c_per_group() + 1) / 2 * 2 : spec.c_per_group();
+  const std::int64_t staged =
+      schedule.integer ? (spec.c_per_group() + 1) / 2 * 2 : spec.c_per_group();
   return (schedule.staged ? staged : spec.c) * gemm_x_size(schedule);
 }
 

@@ -10,6 +10,7 @@
 #include "compiler/cuda_direct.h"
 #include "compiler/cuda_weights.h"
 #include "compiler/emit_cuda.h"
+#include "compiler/sparsity.h"
 
 namespace convoke {
 namespace {
@@ -157,8 +158,7 @@ std::string why_unsupported_cuda(const ConvSpec& spec, const CudaDevice& device)
   if (!floating(spec.y_type))
     return fmt::format("outputs of type {} are not built for CUDA yet; f32, f16 and bf16 are",
                        to_string(spec.y_type));
-  if (!spec.quant.empty()) return fmt::format("quantisation {} is not built yet", spec.quant);
-  return "";
+  return why_not_quantised(spec);
 }
 
 std::string why_illegal_cuda(const ConvSpec& spec, const CudaConfig& config,

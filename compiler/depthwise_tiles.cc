@@ -54,7 +54,8 @@ std::string why_illegal_depthwise(const ConvSpec& spec, const CpuConfig& config,
                                   const CpuIsa& isa) {
   if (std::string why = why_illegal_groups(spec, isa); !why.empty()) return why;
   if (!sums_fit_f32(spec))
-    return "depthwise multiplies in f32, which holds neither a zero point nor sums of so many 8-bit products";
+    return "depthwise multiplies in f32, which holds neither a zero point nor sums of so many "
+           "8-bit products";
   const bool planar = spec.x_layout == Layout::kNchw;
   const int most = planar ? isa.lanes() : isa.vector_registers() - 3;
   if (config.mr < 1 || config.mr > most) {

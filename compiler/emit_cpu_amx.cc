@@ -1,8 +1,8 @@
 // Implicit GEMM on AMX tiles: a tile register of pixels is loaded straight from the nhwc image (one
-// row a pixel, any constant distance between pixels) and multiplied into packed bf16 pairs. All
-// pixels of a tile must see the same taps, and padding may not be multiplied, not even by zero: so
-// tiles run along the row where its columns see every tap, down the column at the borders, or along
-// the batch.
+// row a pixel, any constant distance between pixels) and multiplied into packed weights, two bf16
+// or four s8 of them at a time. All pixels of a tile must see the same taps, and padding may not be
+// multiplied, not even by zero: so tiles run along the row where its columns see every tap, down
+// the column at the borders, or along the batch.
 #include <llvm/IR/IntrinsicsX86.h>
 
 #include <algorithm>
@@ -24,14 +24,16 @@ class Amx {
         schedule(e.schedule),
         tiles_(e.config.mr / kAmxRows),
         depth_(amx_depth(spec)),
-        pixel_bytes_(spec.c * 2),
+        x_size_(size_of(spec.x_type)),
+        pair_(schedule.weights.pair),
+        pixel_bytes_(spec.c * x_size_),
         row_bytes_(spec.w * pixel_bytes_),
         image_bytes_(spec.h * row_bytes_),
         y_column_(spec.y_layout == Layout::kNhwc ? spec.k : 1) {}
 
   void emit() {
     e.for_each_task([&](const Task& task) {
-      Value* x = e.offset(e.x, e.mul(task.group, spec.c_per_group() * 2));
+      Value* x = e.offset(e.x, e.mul(task.group, spec.c_per_group() * x_size_));
       for (const PanelPiece& piece : make_panel_pieces(schedule, spec.k_per_group())) {
         Value* first = e.max(task.panel_begin, e.i64(piece.first));
         Value* last = e.min(task.panel_end, e.i64(piece.first + piece.count));
@@ -89,10 +91,10 @@ class Amx {
         const int rows = split.size[static_cast<std::size_t>(tile)];
         for (int v = 0; v < piece.vectors; ++v)
           shape(accumulator(tile, v, piece.vectors), rows, 64);
-        shape(tiles_ * piece.vectors + tile, rows, depth_ * 2);
+        shape(tiles_ * piece.vectors + tile, rows, depth_ * x_size_);
       }
       for (int number = tiles_ * piece.vectors + tiles_; number < kAmxRegisters; ++number) {
-        shape(number, static_cast<int>(depth_ / 2), 64);
+        shape(number, static_cast<int>(depth_ / pair_), 64);
       }
     }
     auto* data = llvm::ConstantDataArray::get(e.b.getContext(), bytes);
@@ -194,7 +196,7 @@ class Amx {
     Value* image = e.offset(panel.x, e.mul(place.image, image_bytes_));
     const Range& packed_r = schedule.weights.r;
     const Range& packed_s = schedule.weights.s;
-    const std::int64_t tap_bytes = spec.c_per_group() * vectors * e.lanes * 2;
+    const std::int64_t tap_bytes = spec.c_per_group() * vectors * e.lanes * x_size_;
     e.loop(r_begin, r_end, 1, [&](Value* r) {
       Value* h =
           e.add(e.add(e.mul(place.p, spec.stride_h), e.mul(r, spec.dilation_h)), -spec.pad_h);
@@ -217,9 +219,12 @@ class Amx {
     const int first_pixels = tiles_ * vectors;
     const int first_weights = first_pixels + tiles_;
     const std::int64_t row_bytes = std::int64_t{vectors} * e.lanes * 4;  // of a pair of channels
+    const llvm::Intrinsic::ID dot = spec.x_type == DataType::kU8   ? llvm::Intrinsic::x86_tdpbusd
+                                    : spec.x_type == DataType::kS8 ? llvm::Intrinsic::x86_tdpbssd
+                                                                   : llvm::Intrinsic::x86_tdpbf16ps;
     e.loop(0, spec.c_per_group(), depth_, [&](Value* c) {
-      Value* x_at = e.offset(x, e.mul(c, 2));
-      Value* w_at = e.offset(weights, e.mul(c, row_bytes / 2));
+      Value* x_at = e.offset(x, e.mul(c, x_size_));
+      Value* w_at = e.offset(weights, e.mul(c, row_bytes / pair_));
       for (int t = 0; t < tiles_; ++t) {
         e.b.CreateIntrinsic(llvm::Intrinsic::x86_tileloadd64, {},
                             {tile_number(first_pixels + t), t == 0 ? x_at : e.offset(x_at, second),
@@ -232,7 +237,7 @@ class Amx {
             {number, e.offset(w_at, std::int64_t{v} * e.lanes * 4), e.i64(row_bytes)});
         for (int t = 0; t < tiles_; ++t) {
           e.b.CreateIntrinsic(
-              llvm::Intrinsic::x86_tdpbf16ps, {},
+              dot, {},
               {tile_number(accumulator(t, v, vectors)), tile_number(first_pixels + t), number});
         }
       }
@@ -260,8 +265,8 @@ class Amx {
       Value* from = e.offset(e.scratch, e.mul(row, row_bytes));
       Value* pixel_at = e.add(at, e.mul(pixel, place.y_stride));
       for (int v = 0; v < vectors; ++v) {
-        Value* sum = e.load_vector(e.offset(from, std::int64_t{v} * e.lanes * 4), DataType::kF32,
-                                   e.lanes, e.lanes);
+        Value* sum = e.b.CreateAlignedLoad(
+            e.sum_vec(), e.offset(from, std::int64_t{v} * e.lanes * 4), llvm::Align(4));
         const std::int64_t filter = std::int64_t{v} * e.lanes;
         e.finish(sum, e.add(panel.k, filter), e.add(pixel_at, filter * e.y_channel_stride()),
                  v == vectors - 1 ? panel.piece.last_lanes : e.lanes);
@@ -273,7 +278,7 @@ class Amx {
   const ConvSpec& spec;
   const CpuSchedule& schedule;
   const int tiles_;
-  const std::int64_t depth_, pixel_bytes_, row_bytes_, image_bytes_, y_column_;
+  const std::int64_t depth_, x_size_, pair_, pixel_bytes_, row_bytes_, image_bytes_, y_column_;
 };
 
 }  // namespace

@@ -87,8 +87,8 @@ class CpuEmitter {
   Value* get(llvm::AllocaInst* var) { return b.CreateLoad(var->getAllocatedType(), var); }
   void set(llvm::AllocaInst* var, Value* value) { b.CreateStore(value, var); }
 
-  /// Of vectors of s16, twice as many as lanes: for each lane the sum of both products, in s32.
-  Value* multiply_pairs(Value* a, Value* c);
+  /// sum + a * c of vectors of s16, twice as many as lanes: to each lane of s32 both products.
+  Value* add_pairs(Value* sum, Value* a, Value* c);
   /// a * c + acc; fused where the instruction set has it.
   Value* fma(Value* a, Value* c, Value* acc);
   Value* splat(Value* scalar) { return b.CreateVectorSplat(static_cast<unsigned>(lanes), scalar); }
@@ -99,8 +99,8 @@ class CpuEmitter {
   Value* load_scalar(Value* pointer, DataType type);
   /// The same of s8 or u8 images as integers of type `element`, less the zero point.
   Value* load_integers(Value* pointer, DataType type, int width, int count, llvm::Type* element);
-  /// The first `count` lanes of a vector, rounded to nearest even into `type` (s8 and u8: saturated,
-  /// NaN is 0; s32: whole numbers or s32), stored at `pointer`.
+  /// The first `count` lanes of a vector, rounded to nearest even into `type` (s8 and u8:
+  /// saturated, NaN is 0; s32: whole numbers or s32), stored at `pointer`.
   void store_vector(Value* value, Value* pointer, DataType type, int count);
   void store_scalar(Value* value, Value* pointer, DataType type);
 

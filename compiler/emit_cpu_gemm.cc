@@ -298,8 +298,7 @@ class Gemm {
               e.offset(weights, e.mul(e.sub(s, e.i64(packed.s.begin)), tap_bytes)), channel_steps);
       };
       if (whole_row) {
-        e.if_then(e.b.CreateICmpSGT(s_taps, e.i64(0)),
-                  [&] { taps(s_from, e.mul(s_taps, kc_)); });
+        e.if_then(e.b.CreateICmpSGT(s_taps, e.i64(0)), [&] { taps(s_from, e.mul(s_taps, kc_)); });
       } else {
         e.loop(s_from, s_to, 1, [&](Value* s) { taps(s, e.i64(kc_)); });
       }
@@ -376,7 +375,7 @@ class Gemm {
     if (schedule.dot)
       return e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
                                  {sum, pixel, filters});
-    if (schedule.integer) return e.b.CreateAdd(sum, e.multiply_pairs(pixel, filters));
+    if (schedule.integer) return e.add_pairs(sum, pixel, filters);
     return e.fma(pixel, filters, sum);
   }
 
@@ -628,7 +627,8 @@ class Gemm {
 
   /// A zero behind an odd number of channels.
   void pad_pixel(Value* pixel) {
-    e.b.CreateAlignedStore(e.b.getInt16(0), e.offset(pixel, pixel_bytes_ - x_size_), llvm::Align(2));
+    e.b.CreateAlignedStore(e.b.getInt16(0), e.offset(pixel, pixel_bytes_ - x_size_),
+                           llvm::Align(2));
   }
 
   void transpose_block(Value* from, std::int64_t from_stride, Value* to, std::int64_t to_stride) {

@@ -98,7 +98,8 @@ Value* CpuEmitter::float_to_integer(Value* value, DataType type, int width) {
   // Adding 1.5 * 2^23 rounds to the nearest even integer and leaves it in the low bits.
   llvm::Constant* shift = llvm::ConstantFP::get(vec(width), 12582912.0);
   Value* word = b.CreateBitCast(b.CreateFAdd(number, shift), ivec(width));
-  return b.CreateTrunc(word, llvm::FixedVectorType::get(b.getInt8Ty(), static_cast<unsigned>(width)));
+  return b.CreateTrunc(word,
+                       llvm::FixedVectorType::get(b.getInt8Ty(), static_cast<unsigned>(width)));
 }
 
 Value* CpuEmitter::widen(Value* value, DataType type, int width) {
@@ -113,11 +114,16 @@ Value* CpuEmitter::narrow(Value* value, DataType type, int width) {
   return type == DataType::kBf16 ? float_to_bf16(value, width) : float_to_half(value, width);
 }
 
-Value* CpuEmitter::multiply_pairs(Value* a, Value* c) {
+Value* CpuEmitter::add_pairs(Value* sum, Value* a, Value* c) {
+  if (isa.has_s16_dot()) {
+    llvm::Type* row = sum->getType();  // so the intrinsic has it
+    return b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_vpdpwssd_512, {},
+                             {sum, b.CreateBitCast(a, row), b.CreateBitCast(c, row)});
+  }
   const llvm::Intrinsic::ID id = lanes == 16  ? llvm::Intrinsic::x86_avx512_pmaddw_d_512
                                  : lanes == 8 ? llvm::Intrinsic::x86_avx2_pmadd_wd
                                               : llvm::Intrinsic::x86_sse2_pmadd_wd;
-  return b.CreateIntrinsic(id, {}, {a, c});
+  return b.CreateAdd(sum, b.CreateIntrinsic(id, {}, {a, c}));
 }
 
 llvm::Type* CpuEmitter::stored_type(DataType type) {

@@ -140,8 +140,7 @@ float Epilogue::evaluate_f32(float acc, const double* operand_values) const {
 }
 
 bool Epilogue::is_exact() const {
-  for (const EpilogueNode& node : nodes_)
-    switch (node.op) {
+  for (const EpilogueNode& node : nodes_) switch (node.op) {
       case EpilogueOp::kSigmoid:
       case EpilogueOp::kSilu:
       case EpilogueOp::kTanh:

@@ -94,8 +94,9 @@ class Epilogue {
   /// Whether every operation is one that IEEE 754 rounds correctly, on any machine.
   bool is_exact() const;
 
-  /// CUDA C++ of `struct Epilogue { float operator()(float acc, const float* operand) const; };`, on
-  /// the device, where operand[i] is the value of operands()[i] at the output position. Uses only
+  /// CUDA C++ of `struct Epilogue { float operator()(float acc, const float* operand) const; };`,
+  /// on the device, where operand[i] is the value of operands()[i] at the output position. Uses
+  /// only
   /// +-*/, fminf-like comparisons, expf, tanhf and erff.
   std::string lower_cuda() const;
 

@@ -208,10 +208,7 @@ std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
       return error.what();  // too many units
     }
   }
-  if (!spec.quant.empty() && !is_integer(spec.x_type))
-    return fmt::format("quant={} needs x of s8 or u8, but it is {}", spec.quant,
-                       to_string(spec.x_type));
-  return "";
+  return why_not_quantised(spec);
 }
 
 std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const CpuIsa& isa) {

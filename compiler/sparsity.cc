@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "convoke/conv_spec.h"
 #include "convoke/error.h"
 
 namespace convoke {
@@ -122,6 +123,12 @@ Quant Quant::parse(std::string_view text) {
     fail(fmt::format("unknown quantisation \"{}\": it must be none, or zp if x has a zero point",
                      text));
   return {true};
+}
+
+std::string why_not_quantised(const ConvSpec& spec) {
+  if (spec.quant.empty() || is_integer(spec.x_type)) return "";
+  return fmt::format("quant={} needs x of s8 or u8, but it is {}", spec.quant,
+                     to_string(spec.x_type));
 }
 
 std::string Quant::text() const { return zero_point ? "zp" : ""; }

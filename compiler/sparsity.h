@@ -16,6 +16,8 @@
 
 namespace convoke {
 
+struct ConvSpec;
+
 enum class SparsityKind { kNone, kChannel, kInput, kBlock, kUnstructured, kNm };
 
 /// Smallest and largest side of a block; B and G may be 1 to kMaxBlockSide.
@@ -53,5 +55,7 @@ struct Quant {
   /// Canonical text: empty for none.
   std::string text() const;
 };
+/// Why the spec cannot be quantised as its word says; empty if it can, or has none.
+std::string why_not_quantised(const ConvSpec& spec);
 
 }  // namespace convoke

@@ -41,10 +41,10 @@ const char* features(IsaLevel level) {
     case IsaLevel::kAvx512:
       return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl";
     case IsaLevel::kAvx512Bf16:
-      return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16";
+      return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16,+avx512vnni";
     case IsaLevel::kAmx:
-      return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16,+amx-tile,"
-             "+amx-bf16,+amx-int8";
+      return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16,"
+             "+avx512vnni,+amx-tile,+amx-bf16,+amx-int8";
   }
   throw Error(ErrorCode::kUsage,
               fmt::format("instruction set level {} is not one of 0..4", static_cast<int>(level)));

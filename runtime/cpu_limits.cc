@@ -44,6 +44,7 @@ double cpu_peak_gflops(const CpuIsa& isa, double ghz, int threads, DataType type
   // Pairs of s16 are multiplied and added by one instruction, and added to the sum by another, for
   // which there are units beside.
   if (is_integer(type)) per_cycle *= isa.has_fma() ? 2 : 1;
+  if (is_integer(type) && isa.has_amx()) per_cycle = 2048;  // TDPBSSD: 16 x 16 x 64
   if (type == DataType::kBf16 && isa.has_amx())
     per_cycle = 1024;  // TDPBF16PS: 16 x 16 x 32 every 16 cycles
   return per_cycle * ghz * threads;

@@ -28,6 +28,10 @@ struct LoadS8 {
   using Element = std::int8_t;
   static float get(std::int8_t v) { return v; }
 };
+struct StoreS8 {
+  using Element = std::int8_t;
+  static std::int8_t put(float v) { return static_cast<std::int8_t>(v); }
+};
 struct StoreS16 {
   using Element = std::int16_t;
   static std::int16_t put(float v) { return static_cast<std::int16_t>(v); }
@@ -278,6 +282,8 @@ void WeightPacker::pack(const void* w, void* packed, std::int64_t begin, std::in
         return pack_as<Load, StoreF32>(w, packed, begin, end, tables);
       case PackedType::kBf16:
         return pack_as<Load, StoreBf16>(w, packed, begin, end, tables);
+      case PackedType::kS8:
+        return pack_as<Load, StoreS8>(w, packed, begin, end, tables);
       case PackedType::kS16:
         return pack_as<Load, StoreS16>(w, packed, begin, end, tables);
       case PackedType::kS32:

@@ -25,7 +25,7 @@ constexpr std::uint32_t bits(std::initializer_list<int> indices) {
 /// A processor with everything up to AMX; tests take things away.
 struct FakeCpu {
   Leaves leaves{{{1, 0}, {0, 0, bits({12, 27, 28, 29}), 0}},
-                {{7, 0}, {1, bits({5, 16, 17, 30, 31}), 0, bits({22, 24, 25})}},
+                {{7, 0}, {1, bits({5, 16, 17, 30, 31}), bits({11}), bits({22, 24, 25})}},
                 {{7, 1}, {bits({5}), 0, 0, 0}}};
   std::uint64_t xcr0 = bits({0, 1, 2, 5, 6, 7, 17, 18});
   bool amx_granted = true;
@@ -71,6 +71,7 @@ TEST(DetectLevel, EachMissingFeatureLowersTheLevel) {
       {{7, 0}, 1, 30, IsaLevel::kAvx2},        // BW
       {{7, 0}, 1, 31, IsaLevel::kAvx2},        // VL
       {{7, 1}, 0, 5, IsaLevel::kAvx512},       // BF16
+      {{7, 0}, 2, 11, IsaLevel::kAvx512},      // VNNI
       {{7, 0}, 3, 22, IsaLevel::kAvx512Bf16},  // AMX-BF16
       {{7, 0}, 3, 24, IsaLevel::kAvx512Bf16},  // AMX-TILE
       {{7, 0}, 3, 25, IsaLevel::kAvx512Bf16},  // AMX-INT8

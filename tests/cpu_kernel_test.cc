@@ -36,8 +36,7 @@ struct Seen {
 TEST(CpuKernel, GivesEachWorkerItsScratchAndTheCodeItsArguments) {
   const ConvSpec spec = parse_problem("mb?ic1ih4oc1oh4kh1").spec;
   CpuSchedule schedule;
-  schedule.weights =
-      make_packed_weights(spec, 1, 8, 0);  // one panel: the weight and seven zeros
+  schedule.weights = make_packed_weights(spec, 1, 8, 0);  // one panel: the weight and seven zeros
   schedule.scratch_bytes = 100;
   schedule.images_per_task = 3;
   schedule.row_blocks = 4;

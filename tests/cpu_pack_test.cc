@@ -98,7 +98,8 @@ void check(const ConvSpec& spec, const PackedWeights& packed, const std::string&
 }
 
 void check(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair) {
-  check(spec, make_packed_weights(spec, nv, lanes, kc, pair == 2 ? PackedType::kBf16 : PackedType::kF32),
+  check(spec,
+        make_packed_weights(spec, nv, lanes, kc, pair == 2 ? PackedType::kBf16 : PackedType::kF32),
         print_spec(spec) + " nv " + std::to_string(nv) + " lanes " + std::to_string(lanes) +
             " kc " + std::to_string(kc) + " pair " + std::to_string(pair));
 }

@@ -52,6 +52,8 @@ void store_tile(std::int8_t i, std::byte* to, std::int64_t stride) {
   for (int r = 0; r < tiles[i].rows; ++r)
     std::memcpy(to + r * stride, tiles[i].data[r].data(), tiles[i].row_bytes);
 }
+/// sum[m][n] += left[m][k] * right[k / kPair][n, k % kPair], elements of four bytes / kPair.
+template <DataType kLeft, DataType kRight, DataType kSum, int kPair>
 void dot_tiles(std::int8_t to, std::int8_t left, std::int8_t right) {
   Tile& sum = tiles[to];
   // What the processor faults on.
@@ -60,12 +62,13 @@ void dot_tiles(std::int8_t to, std::int8_t left, std::int8_t right) {
     std::abort();
   for (int m = 0; m < sum.rows; ++m)
     for (int n = 0; n < sum.row_bytes / 4; ++n) {
-      auto total = static_cast<float>(load_element(sum.data[m].data(), n, DataType::kF32));
-      for (int k = 0; k < tiles[left].row_bytes / 2; ++k)
-        total += static_cast<float>(
-            load_element(tiles[left].data[m].data(), k, DataType::kBf16) *
-            load_element(tiles[right].data[k / 2].data(), 2 * n + k % 2, DataType::kBf16));
-      store_element(sum.data[m].data(), n, DataType::kF32, total);
+      double total = load_element(sum.data[m].data(), n, kSum);
+      for (int k = 0; k < tiles[left].row_bytes / 4 * kPair; ++k) {
+        total += load_element(tiles[left].data[m].data(), k, kLeft) *
+                 load_element(tiles[right].data[k / kPair].data(), kPair * n + k % kPair, kRight);
+        if (kSum == DataType::kF32) total = static_cast<float>(total);
+      }
+      store_element(sum.data[m].data(), n, kSum, total);
     }
 }
 
@@ -88,6 +91,25 @@ llvm::Value* spell_out_dot(llvm::CallInst& call) {
   return sum;
 }
 
+/// [sum +] even lanes of a * b + odd lanes of a * b, in s32.
+llvm::Value* spell_out_pairs(llvm::CallInst& call) {
+  llvm::IRBuilder<> b(&call);
+  const bool adds = call.arg_size() == 3;
+  const unsigned lanes = llvm::cast<llvm::FixedVectorType>(call.getType())->getNumElements();
+  auto* pairs = llvm::FixedVectorType::get(b.getInt16Ty(), 2 * lanes);
+  llvm::Value* result = adds ? call.getArgOperand(0) : llvm::Constant::getNullValue(call.getType());
+  for (int odd = 0; odd < 2; ++odd) {
+    std::vector<int> pick;
+    for (unsigned i = 0; i < lanes; ++i) pick.push_back(static_cast<int>(2 * i) + odd);
+    const auto widen = [&](unsigned argument) {
+      llvm::Value* all = b.CreateBitCast(call.getArgOperand(argument), pairs);
+      return b.CreateSExt(b.CreateShuffleVector(all, pick), call.getType());
+    };
+    result = b.CreateAdd(result, b.CreateMul(widen(adds ? 1 : 0), widen(adds ? 2 : 1)));
+  }
+  return result;
+}
+
 /// Lane i is lane index[i] of the first operand.
 llvm::Value* spell_out_permutation(llvm::CallInst& call) {
   llvm::IRBuilder<> b(&call);
@@ -108,15 +130,24 @@ void emulate(llvm::Module& module) {
       {llvm::Intrinsic::x86_tilezero, reinterpret_cast<void*>(&zero_tile)},
       {llvm::Intrinsic::x86_tileloadd64, reinterpret_cast<void*>(&load_tile)},
       {llvm::Intrinsic::x86_tilestored64, reinterpret_cast<void*>(&store_tile)},
-      {llvm::Intrinsic::x86_tdpbf16ps, reinterpret_cast<void*>(&dot_tiles)}};
+      {llvm::Intrinsic::x86_tdpbf16ps,
+       reinterpret_cast<void*>(&dot_tiles<DataType::kBf16, DataType::kBf16, DataType::kF32, 2>)},
+      {llvm::Intrinsic::x86_tdpbssd,
+       reinterpret_cast<void*>(&dot_tiles<DataType::kS8, DataType::kS8, DataType::kS32, 4>)},
+      {llvm::Intrinsic::x86_tdpbusd,
+       reinterpret_cast<void*>(&dot_tiles<DataType::kU8, DataType::kS8, DataType::kS32, 4>)}};
+  const std::map<ID, llvm::Value* (*)(llvm::CallInst&)> spelled = {
+      {llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, spell_out_dot},
+      {llvm::Intrinsic::x86_avx512_pmaddw_d_512, spell_out_pairs},
+      {llvm::Intrinsic::x86_avx512_vpdpwssd_512, spell_out_pairs},
+      {llvm::Intrinsic::x86_avx512_permvar_sf_512, spell_out_permutation}};
   auto* address_type = llvm::Type::getInt64Ty(module.getContext());
   std::vector<llvm::Function*> replaced;
   for (llvm::Function& function : module) {
-    const bool dot = function.getIntrinsicID() == llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512;
-    if (dot || function.getIntrinsicID() == llvm::Intrinsic::x86_avx512_permvar_sf_512) {
+    if (const auto spell = spelled.find(function.getIntrinsicID()); spell != spelled.end()) {
       for (llvm::User* user : llvm::make_early_inc_range(function.users())) {
         auto& call = *llvm::cast<llvm::CallInst>(user);
-        call.replaceAllUsesWith(dot ? spell_out_dot(call) : spell_out_permutation(call));
+        call.replaceAllUsesWith(spell->second(call));
         call.eraseFromParent();
       }
       replaced.push_back(&function);
@@ -191,6 +222,26 @@ TEST_P(EmulatedLevel, RandomProblemsAreRight) {
     const std::vector<KernelConfig> space = target_->enumerate(spec);
     ASSERT_FALSE(space.empty()) << print_spec(spec);
     const KernelConfig config = space[random.pick(0, static_cast<std::int64_t>(space.size()) - 1)];
+    const VerifyResult result = Verifier(*target_, spec, i).check(config);
+    EXPECT_EQ(result.verdict, Verdict::kPassed)
+        << print_spec(spec) << " --config " << print_config(config) << ": " << result.reason;
+  }
+}
+
+TEST_P(EmulatedLevel, EightBitProblemsAreTheFormula) {
+  test::RandomSpecs random(31 + static_cast<std::uint64_t>(GetParam()));
+  for (int i = 0; i < 60; ++i) {
+    ConvSpec spec = random.quantise(random.next(2e5));
+    // What amx takes, half of the time.
+    if (random.pick(0, 1) == 0)
+      spec.x_layout = Layout::kNhwc, spec.quant.clear(),
+      spec.c = spec.groups * 4 * random.pick(1, 9);
+    spec.epilogue = Epilogue::parse(spec.epilogue).text();
+    const std::vector<KernelConfig> space = target_->enumerate(spec);
+    ASSERT_FALSE(space.empty()) << print_spec(spec);
+    KernelConfig config = space[random.pick(0, static_cast<std::int64_t>(space.size()) - 1)];
+    for (const KernelConfig& other : space)
+      if (i % 2 == 0 && other.cpu.family == CpuFamily::kAmx) config = other;
     const VerifyResult result = Verifier(*target_, spec, i).check(config);
     EXPECT_EQ(result.verdict, Verdict::kPassed)
         << print_spec(spec) << " --config " << print_config(config) << ": " << result.reason;

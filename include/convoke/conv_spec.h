@@ -65,9 +65,9 @@ class SparsityPattern;
 ///   y   = z rounded to nearest even into y's type; s8 and u8 saturate, NaN becomes 0
 /// Scales are operands of the epilogue (quantize.h makes them): `relu(acc*scale[k]+bias[k])*r[k]`.
 /// Smooth functions (sigmoid, silu, tanh, gelu, hardswish) are within a few roundings. y of s32 is
-/// `sum` itself. No sum may exceed s32: (x - x_zero) counts as 128, or 255 (u8, or zp), w as 128, so
-/// that C/g * R * S is at most 131071 (s8) or 65793.
-/// For dgrad and wgrad the same struct describes the forward problem whose gradient is meant.
+/// `sum` itself. No sum may exceed s32: (x - x_zero) counts as 128, or 255 (u8, or zp), w as 128,
+/// so that C/g * R * S is at most 131071 (s8) or 65793. For dgrad and wgrad the same struct
+/// describes the forward problem whose gradient is meant.
 struct CONVOKE_API ConvSpec {
   Pass pass = Pass::kFprop;
   std::int64_t n = 2;                ///< batch, or kOpenBatch
