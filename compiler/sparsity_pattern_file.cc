@@ -1,16 +1,12 @@
 // The text form of a pattern: written canonically, read with every way of being damaged in mind.
 #include <fmt/format.h>
 
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "compiler/cache_key.h"
 #include "compiler/sparsity.h"
 #include "compiler/sparsity_units.h"
+#include "compiler/text_file.h"
 #include "convoke/error.h"
 #include "convoke/sparsity_pattern.h"
 
@@ -18,26 +14,12 @@ namespace convoke {
 namespace {
 
 constexpr std::string_view kFirstLine = "convoke-sparsity 1";
+constexpr std::string_view kWhat = "sparsity pattern";
 constexpr std::string_view kHashWord = "sha256 ";
 constexpr std::size_t kLineLength = 100;
 
 [[noreturn]] void fail(const std::string& message) {
   throw Error(ErrorCode::kUsage, "sparsity pattern: " + message);
-}
-
-/// Cuts off the text up to `end`, and `end` itself.
-std::string_view take(std::string_view& rest, char end) {
-  const std::size_t at = rest.find(end);
-  const std::string_view head = rest.substr(0, at);
-  rest = at == std::string_view::npos ? std::string_view{} : rest.substr(at + 1);
-  return head;
-}
-
-/// What a message may show of a line that is not what it should be.
-std::string shown(std::string_view line) {
-  std::string text;
-  for (const char c : line.substr(0, 40)) text += c >= ' ' && c <= '~' ? c : '?';
-  return text + (line.size() > 40 ? "..." : "");
 }
 
 std::int64_t parse_unit(std::string_view text, std::string_view word) {
@@ -153,26 +135,14 @@ SparsityPattern::Ptr SparsityPattern::parse(std::string_view text) {
 }
 
 SparsityPattern::Ptr SparsityPattern::load(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file.peek() != std::ifstream::traits_type::eof()) text << file.rdbuf();
-  if (!file.is_open() || file.bad())
-    throw Error(ErrorCode::kUsage,
-                fmt::format("cannot read the sparsity pattern {}: {}", path, std::strerror(errno)));
+  const std::string text = read_whole_file(path, kWhat);
   try {
-    return parse(text.str());
+    return parse(text);
   } catch (const Error& error) {
     throw Error(error.code(), fmt::format("{}: {}", path, error.what()));
   }
 }
 
-void SparsityPattern::save(const std::string& path) const {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text();
-  file.close();
-  if (!file)
-    throw Error(ErrorCode::kUsage, fmt::format("cannot write the sparsity pattern {}: {}", path,
-                                               std::strerror(errno)));
-}
+void SparsityPattern::save(const std::string& path) const { write_whole_file(path, text(), kWhat); }
 
 }  // namespace convoke
