@@ -202,6 +202,8 @@ void Calibrator::add(const float* x, std::size_t count) {
 QuantScale Calibrator::choose(const CalibrationMethod& method, DataType type,
                               bool symmetric) const {
   const QuantRange q = quant_range(type);
+  if (!(method.percent > 0 && method.percent <= 100))
+    fail(fmt::format("the percentile is {} but must be above 0 and at most 100", method.percent));
   if (count_ == 0) fail("no data was added: add at least one value before choosing a scale");
   if (symmetric && q.low == 0 && min_ < 0)
     fail(
@@ -220,15 +222,13 @@ QuantScale Calibrator::choose(const CalibrationMethod& method, DataType type,
     case CalibrationMethod::Kind::kPercentile:
       break;
   }
-  if (!(method.percent > 0 && method.percent <= 100))
-    fail(fmt::format("the percentile is {} but must be above 0 and at most 100", method.percent));
   const double kept = std::ceil(method.percent * static_cast<double>(count_) / 100);
   const std::int64_t spare = count_ - std::min(count_, static_cast<std::int64_t>(kept));
   const RealRange range = clipped(seen, negative_, positive_, width, spare, symmetric);
   if (range.low == 0 && range.high == 0)
     fail(
-        fmt::format("a percentile of {} keeps nothing but zeros, of which there are {} in {} "
-                    "values: give a larger one",
+        fmt::format("a percentile of {} leaves a range of 0 to 0 ({} of {} values are 0): give a "
+                    "larger one",
                     method.percent, zeros_, count_));
   return scale_of(range, type, symmetric);
 }

@@ -108,7 +108,7 @@ class CONVOKE_API Calibrator {
   ///   otherwise:     scale = (high - low) / 255, zero = round(lowest - low / scale), to even
   /// with a scale of at least 2^-126; 1, and zero = 0, if all data is 0.
   /// @throws Error kUsage: no data, a type other than s8 and u8, a percentile out of range or one
-  /// that keeps nothing but zeros, negative data for a symmetric u8.
+  /// that leaves nothing but 0, negative data for a symmetric u8.
   QuantScale choose(const CalibrationMethod& method, DataType type, bool symmetric) const;
 
  private:
