@@ -1,6 +1,9 @@
 // The integers of the 8-bit types, in one place for scales, calibration and layers.
 #pragma once
 
+#include <string>
+
+#include "compiler/sparsity.h"
 #include "convoke/quantize.h"
 
 namespace convoke {
@@ -17,6 +20,6 @@ inline constexpr int kLargestWeight = 127;
 
 /// ConvSpec::quant of a convolution whose x has this scale: launches take a zero point other than
 /// 0.
-inline const char* quant_word(const QuantScale& x) { return x.zero == 0 ? "" : "zp"; }
+inline std::string quant_word(const QuantScale& x) { return Quant{x.zero != 0}.text(); }
 
 }  // namespace convoke

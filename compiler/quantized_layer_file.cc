@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "compiler/cache_key.h"
-#include "compiler/quant_range.h"
 #include "compiler/spec_text.h"
 #include "compiler/text_file.h"
 #include "convoke/error.h"
@@ -84,7 +83,7 @@ T parse_number(std::string_view text, std::string_view line) {
 QuantScale parse_scale(Header& header, std::string_view word) {
   const std::vector<std::string_view> words = header.words(word);
   if (words.size() != 2)
-    fail(fmt::format("the line of {} holds {} words but must hold a scale and a zero point", word,
+    fail(fmt::format("the line of {} must hold two words, a scale and a zero point, not {}", word,
                      words.size()));
   return {parse_number<float>(words[0], word), parse_number<std::int32_t>(words[1], word)};
 }
@@ -99,8 +98,7 @@ std::vector<float> parse_floats(Header& header, std::string_view word) {
 std::vector<std::int8_t> parse_weights(Header& header) {
   const std::vector<std::string_view> words = header.words("weights");
   if (words.size() != 1)
-    fail(
-        fmt::format("the line of weights holds {} words but must hold their number", words.size()));
+    fail(fmt::format("the line of weights must hold one word, their number, not {}", words.size()));
   const auto count = parse_number<std::uint64_t>(words[0], "weights");
   const std::string_view bytes = header.rest();
   // A newline stands between the weights and the hash.
@@ -120,10 +118,8 @@ void append(std::string& text, std::string_view word, const std::vector<float>& 
 
 std::string QuantizedLayer::bytes() const {
   check();
-  ConvSpec plain = spec;
-  plain.quant.clear();  // it follows from x
   std::string text =
-      fmt::format("{}\n{}\nx {} {}\n", kFirstLine, print_spec(plain), x.scale, x.zero);
+      fmt::format("{}\n{}\nx {} {}\n", kFirstLine, print_spec(spec), x.scale, x.zero);
   if (y) text += fmt::format("y {} {}\n", y->scale, y->zero);
   append(text, "weight-scales", weight_scales);
   if (!bias.empty()) append(text, "bias", bias);
@@ -146,7 +142,6 @@ QuantizedLayer QuantizedLayer::parse(std::string_view bytes) {
   layer.weight_scales = parse_floats(header, "weight-scales");
   if (header.has("bias")) layer.bias = parse_floats(header, "bias");
   layer.weights = parse_weights(header);
-  layer.spec.quant = quant_word(layer.x);
   layer.check();
   return layer;
 }

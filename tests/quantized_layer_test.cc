@@ -371,17 +371,19 @@ TEST(LayerFile, WrongHeadersWithARightHash) {
   EXPECT_THAT(changed("ic2", "ic0"), HasSubstr("ic"));
   EXPECT_EQ(changed("oc3", "oc6"), start + "there are 6 weights but the spec has 12");
   EXPECT_EQ(changed("dtype=s8", "x=s8 w=s8 y=f32"), start + "y is f32, which takes no scale");
+  EXPECT_EQ(changed("x 0.125 0", "x 0.125 1"),
+            start + "the spec's quant is \"\" but must be \"zp\", as the zero point of x is 1");
   EXPECT_EQ(changed("y 0.25 -3\n", ""), start + "y is s8, which needs a scale");
   EXPECT_EQ(changed("x 0.125 0\n", ""),
             start + "a line is \"y 0.25 -3\" but must begin with \"x \"");
   EXPECT_EQ(changed("x 0.125 0", "x 0.125"),
-            start + "the line of x holds 1 words but must hold a scale and a zero point");
+            start + "the line of x must hold two words, a scale and a zero point, not 1");
   EXPECT_EQ(changed("x 0.125 0", "x 0.125 0.5"),
             start + "\"0.5\" in the line of x is not a number that it can hold");
   EXPECT_EQ(changed("x 0.125 0", "x 1e99 0"),
             start + "\"1e99\" in the line of x is not a number that it can hold");
   EXPECT_THAT(changed("x 0.125 0", "x nan 0"), StartsWith("x: quantisation: the scale is nan"));
-  EXPECT_THAT(changed("x 0.125 0", "x 0.125 999"), HasSubstr("the zero point is 999"));
+  EXPECT_THAT(changed("y 0.25 -3", "y 0.25 999"), HasSubstr("the zero point is 999"));
   EXPECT_EQ(changed("0.25 2\n", "0.25\n"),
             start +
                 "there are 2 weight scales: there must be 3, one for each output channel, or "
@@ -396,7 +398,7 @@ TEST(LayerFile, WrongHeadersWithARightHash) {
   EXPECT_EQ(changed("weights 6", "weights -1"),
             start + "\"-1\" in the line of weights is not a number that it can hold");
   EXPECT_EQ(changed("weights 6", "weights 6 6"),
-            start + "the line of weights holds 2 words but must hold their number");
+            start + "the line of weights must hold one word, their number, not 2");
   EXPECT_EQ(changed("weights 6", "weights 18446744073709551615"),
             start + "18446744073709551615 bytes of weights are announced but 6 follow");
   EXPECT_EQ(changed("\x7f\x81", "\x80\x81"),

@@ -140,7 +140,8 @@ struct CONVOKE_API QuantizedLayer {
   void check() const;
 
   /// The largest magnitude that a sum may reach: max |x - x.zero| over x's type, times 127, times
-  /// C/g * R * S. check() wants it within s32: 2147483647.
+  /// C/g * R * S. check() wants it within s32: 2147483647. Plans, which know neither the zero point
+  /// nor that no weight is -128, allow C/g * R * S a little less (conv_spec.h).
   std::int64_t largest_sum() const;
 
   /// The kernel's epilogue for an expression over reals, in canonical text: with
@@ -163,7 +164,7 @@ struct CONVOKE_API QuantizedLayer {
 
   /// The file format: lines of text, but for the weights, which stand as they are in memory.
   ///   convoke-quantized-layer 1
-  ///   mb1ic64ih56oc64kh3ph1 x=u8 w=s8 y=s8 epilogue=...    the spec but its `quant`
+  ///   mb1ic64ih56oc64kh3ph1 x=u8 w=s8 y=s8 epilogue=...    the spec
   ///   x 0.023622047 3                                      scale and zero point
   ///   y 0.05 -4                                            if y is s8 or u8
   ///   weight-scales 0.001 0.00125 ...                      K or 1
