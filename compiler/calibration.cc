@@ -202,7 +202,8 @@ void Calibrator::add(const float* x, std::size_t count) {
 QuantScale Calibrator::choose(const CalibrationMethod& method, DataType type,
                               bool symmetric) const {
   const QuantRange q = quant_range(type);
-  if (!(method.percent > 0 && method.percent <= 100))
+  const bool by_count = method.kind == CalibrationMethod::Kind::kPercentile;
+  if (by_count && !(method.percent > 0 && method.percent <= 100))
     fail(fmt::format("the percentile is {} but must be above 0 and at most 100", method.percent));
   if (count_ == 0) fail("no data was added: add at least one value before choosing a scale");
   if (symmetric && q.low == 0 && min_ < 0)

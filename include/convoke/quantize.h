@@ -3,8 +3,8 @@
 // know no scales, which reach them through the epilogue's operands. C++17.
 //   convoke::Calibrator seen;
 //   for (const auto& batch : samples) seen.add(batch.data(), batch.size());
-//   auto x = seen.choose(convoke::CalibrationMethod::percentile(99.9), DataType::kU8, true);
-//   auto layer = convoke::quantize_layer(spec, w, count, WeightScales::kPerChannel, x, y, bias);
+//   auto x = seen.choose(convoke::CalibrationMethod::percentile(99.9), spec.x_type, true);
+//   auto layer = convoke::quantize_layer(spec, w, count, kPerChannel, x, y, bias);
 //   layer.spec.epilogue = layer.epilogue("relu(acc + bias[k])");
 //   layer.save("conv1.layer");
 #pragma once
@@ -69,7 +69,7 @@ CONVOKE_API QuantizedWeights quantize_weights(const ConvSpec& spec, const float*
 struct CalibrationMethod {
   enum class Kind { kMinMax, kPercentile, kMeanSquaredError };
   Kind kind = Kind::kMinMax;
-  double percent = 100;
+  double percent = 100;  ///< of kPercentile
 
   /// The smallest and the largest value seen: nothing saturates, one outlier costs everyone.
   static CalibrationMethod min_max() { return {Kind::kMinMax, 100}; }
