@@ -609,14 +609,15 @@ class Gemm {
 
   void convert(Value* from, Value* to, std::int64_t count) {
     const int size = size_of(spec.x_type);
-    const std::int64_t whole = count / e.lanes * e.lanes;
+    const int width = schedule.integer ? 2 * e.lanes : e.lanes;
+    const std::int64_t whole = count / width * width;
     auto block = [&](Value* at, int elements) {
       if (schedule.integer)
         return convert_integers(e.offset(from, at), e.offset(to, e.mul(at, x_size_)), elements);
       Value* value = e.load_vector(e.offset(from, e.mul(at, size)), spec.x_type, e.lanes, elements);
       e.store_vector(value, e.offset(to, e.mul(at, 4)), DataType::kF32, elements);
     };
-    e.loop(0, whole, e.lanes, [&](Value* at) { block(at, e.lanes); });
+    e.loop(0, whole, width, [&](Value* at) { block(at, width); });
     if (count != whole) block(e.i64(whole), static_cast<int>(count - whole));
   }
 
