@@ -11,22 +11,13 @@
 
 #include "convoke/error.h"
 #include "convoke/quantize.h"
+#include "tests/usage_error.h"
 
 namespace convoke {
 namespace {
 
 using Method = CalibrationMethod;
 using Data = std::vector<float>;
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    return error.what();
-  }
-  return "no error";
-}
 
 Calibrator seen(const Data& data) {
   Calibrator calibrator;
@@ -142,7 +133,8 @@ TEST(Percentile, MayEndAtZero) {
   const QuantScale scale = calibrator.choose(Method::percentile(95), DataType::kU8, false);
   EXPECT_EQ(scale.zero, 255);
   EXPECT_NEAR(scale.scale, 5.0 / 255, 1e-4);
-  EXPECT_EQ(error_of([&] { calibrator.choose(Method::percentile(90), DataType::kU8, false); }),
+  EXPECT_EQ(test::usage_error_of(
+                [&] { calibrator.choose(Method::percentile(90), DataType::kU8, false); }),
             "calibration: a percentile of 90 leaves a range of 0 to 0 (90 of 100 values are 0): "
             "give a larger one");
 }
@@ -302,10 +294,10 @@ TEST(BadData, IsRefusedWhole) {
   const QuantScale scale = seen({1, 2, 3}).choose(Method::min_max(), DataType::kS8, true);
   Calibrator calibrator = seen({1, 2, 3});
   const Data bad = {100, std::numeric_limits<float>::quiet_NaN()};
-  EXPECT_EQ(error_of([&] { calibrator.add(bad.data(), 2); }),
+  EXPECT_EQ(test::usage_error_of([&] { calibrator.add(bad.data(), 2); }),
             "calibration: value 4 of the data is nan, not a finite number");
   const Data infinite = {-std::numeric_limits<float>::infinity()};
-  EXPECT_EQ(error_of([&] { calibrator.add(infinite.data(), 1); }),
+  EXPECT_EQ(test::usage_error_of([&] { calibrator.add(infinite.data(), 1); }),
             "calibration: value 3 of the data is -inf, not a finite number");
   EXPECT_EQ(calibrator.count(), 3);
   EXPECT_EQ(calibrator.choose(Method::min_max(), DataType::kS8, true), scale);
@@ -314,16 +306,17 @@ TEST(BadData, IsRefusedWhole) {
 TEST(BadData, AndBadChoices) {
   Calibrator none;
   none.add(nullptr, 0);
-  EXPECT_EQ(error_of([&] { none.choose(Method::min_max(), DataType::kS8, true); }),
+  EXPECT_EQ(test::usage_error_of([&] { none.choose(Method::min_max(), DataType::kS8, true); }),
             "calibration: no data was added: add at least one value before choosing a scale");
   const Calibrator data = seen({-0.5f, 1});
-  EXPECT_EQ(error_of([&] { data.choose(Method::min_max(), DataType::kF16, true); }),
+  EXPECT_EQ(test::usage_error_of([&] { data.choose(Method::min_max(), DataType::kF16, true); }),
             "quantisation: type f16 has no scale: it must be s8 or u8");
-  EXPECT_EQ(error_of([&] { data.choose(Method::min_max(), DataType::kU8, true); }),
+  EXPECT_EQ(test::usage_error_of([&] { data.choose(Method::min_max(), DataType::kU8, true); }),
             "calibration: the smallest value is -0.5, which a u8 with a zero point of 0 cannot "
             "hold: choose s8, or a scale that is not symmetric");
   const auto percentile = [&](double percent) {
-    return error_of([&] { data.choose(Method::percentile(percent), DataType::kS8, true); });
+    return test::usage_error_of(
+        [&] { data.choose(Method::percentile(percent), DataType::kS8, true); });
   };
   const std::string limit = " but must be above 0 and at most 100";
   EXPECT_EQ(percentile(0), "calibration: the percentile is 0" + limit);

@@ -13,22 +13,13 @@
 
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
+#include "tests/usage_error.h"
 
 namespace convoke {
 namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    return error.what();
-  }
-  return "no error";
-}
 
 std::vector<int> quantized(const std::vector<float>& x, const QuantScale& scale, DataType type) {
   std::vector<std::int8_t> s8(x.size());
@@ -45,7 +36,9 @@ TEST(Scale, RangeOfScales) {
     return "quantisation: the scale is " + value +
            " but must be a normal number above 0, from 1.1754944e-38 to 3.4028235e+38";
   };
-  const auto of = [](float scale) { return error_of([=] { check({scale, 0}, DataType::kS8); }); };
+  const auto of = [](float scale) {
+    return test::usage_error_of([=] { check({scale, 0}, DataType::kS8); });
+  };
   EXPECT_EQ(of(0), message("0"));
   EXPECT_EQ(of(-0.0f), message("-0"));
   EXPECT_EQ(of(-0.5f), message("-0.5"));
@@ -57,7 +50,9 @@ TEST(Scale, RangeOfScales) {
 }
 
 TEST(Scale, RangeOfZeroPoints) {
-  const auto of = [](int zero, DataType type) { return error_of([=] { check({1, zero}, type); }); };
+  const auto of = [](int zero, DataType type) {
+    return test::usage_error_of([=] { check({1, zero}, type); });
+  };
   const std::string start = "quantisation: the zero point is ";
   EXPECT_EQ(of(-129, DataType::kS8),
             start + "-129 but must be within the range of s8, -128 to 127");
@@ -69,8 +64,11 @@ TEST(Scale, RangeOfZeroPoints) {
   EXPECT_EQ(of(0, DataType::kF16), "quantisation: type f16 has no scale: it must be s8 or u8");
   float x = 0;
   std::int8_t q = 0;
-  EXPECT_NE(error_of([&] { quantize(&x, 1, {0, 0}, DataType::kS8, &q); }), "no error");
-  EXPECT_NE(error_of([&] { dequantize(&q, 1, {1, 200}, DataType::kS8, &x); }), "no error");
+  EXPECT_NE(test::usage_error_of([&] { quantize(&x, 1, {0, 0}, DataType::kS8, &q); }), "no error");
+  EXPECT_NE(test::usage_error_of([&] {
+              dequantize(&q, 1, {1, 200}, DataType::kS8, &x);
+            }),
+            "no error");
 }
 
 TEST(Quantize, TiesGoToEven) {
@@ -193,7 +191,7 @@ TEST(Weights, StayWithinHalfAStep) {
 TEST(Weights, Errors) {
   std::vector<float> w(8, 1.0f);
   const auto of = [&](std::size_t count) {
-    return error_of(
+    return test::usage_error_of(
         [&] { quantize_weights(weights_spec(), w.data(), count, WeightScales::kPerChannel); });
   };
   EXPECT_EQ(of(7), "quantisation: 7 weights are given but the spec has 8");

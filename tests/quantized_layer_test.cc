@@ -17,6 +17,7 @@
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
 #include "convoke/quantize.h"
+#include "tests/usage_error.h"
 
 namespace convoke {
 namespace {
@@ -25,16 +26,6 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    return error.what();
-  }
-  return "no error";
-}
 
 /// 3 filters of 2 channels, 1x1; scales of powers of two.
 QuantizedLayer small_layer(const std::string& types = "x=s8 w=s8 y=s8") {
@@ -51,7 +42,7 @@ QuantizedLayer small_layer(const std::string& types = "x=s8 w=s8 y=s8") {
 std::string refusal(const std::function<void(QuantizedLayer&)>& change) {
   QuantizedLayer layer = small_layer();
   change(layer);
-  return error_of([&] { layer.check(); });
+  return test::usage_error_of([&] { layer.check(); });
 }
 
 TEST(Layer, IsMadeOfRealWeights) {
@@ -65,7 +56,7 @@ TEST(Layer, IsMadeOfRealWeights) {
   EXPECT_EQ(layer.operand("q_scale"), (std::vector<float>{0.5f * (1.27f / 127), 1}));
   EXPECT_EQ(
       quantize_layer(spec, w.data(), w.size(), WeightScales::kPerTensor, {0.5f, 0}).spec.quant, "");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(test::usage_error_of([&] {
               quantize_layer(spec, w.data(), w.size(), WeightScales::kPerTensor, {0.5f, 0},
                              QuantScale{1, 0});
             }),
@@ -149,7 +140,7 @@ TEST(Layer, BoundsItsSums) {
     large.weight_scales = {1};
     large.x.zero = zero;
     large.spec.quant = zero == 0 ? "" : "zp";
-    return error_of([&] { large.check(); });
+    return test::usage_error_of([&] { large.check(); });
   };
   // 255 * 127 * 66311 = 2147481735, and 66312 is one too many; a zero point of 128 halves it.
   EXPECT_EQ(with_channels("66311", 0), "no error");
@@ -179,26 +170,27 @@ TEST(LayerEpilogue, PutsTheScalesIn) {
 
 TEST(LayerEpilogue, RefusesReservedNames) {
   const QuantizedLayer layer = small_layer();
-  EXPECT_EQ(error_of([&] { layer.epilogue("acc + q_mine[k]"); }),
+  EXPECT_EQ(test::usage_error_of([&] { layer.epilogue("acc + q_mine[k]"); }),
             "quantised layer: the expression names q_mine, but names that begin with q_ are those "
             "of scales: give it another");
-  EXPECT_EQ(error_of([&] { layer.epilogue("acc + q_scale"); }).substr(0, 46),
+  EXPECT_EQ(test::usage_error_of([&] { layer.epilogue("acc + q_scale"); }).substr(0, 46),
             "quantised layer: the expression names q_scale,");
-  EXPECT_EQ(error_of([&] { layer.epilogue("acc + q + qq_scale[k]"); }), "no error");
-  EXPECT_EQ(error_of([&] { layer.epilogue("acc +"); }),
+  EXPECT_EQ(test::usage_error_of([&] { layer.epilogue("acc + q + qq_scale[k]"); }), "no error");
+  EXPECT_EQ(test::usage_error_of([&] { layer.epilogue("acc +"); }),
             "epilogue column 6: unexpected end of text, expected a value");
 }
 
 TEST(LayerEpilogue, SaysWhenThereIsNoRoom) {
   const QuantizedLayer layer = small_layer();
-  EXPECT_EQ(error_of([&] { layer.epilogue("acc+a+b+c+d+e"); }), "no error");
-  EXPECT_EQ(error_of([&] { layer.epilogue("acc+a+b+c+d+e+f"); }),
+  EXPECT_EQ(test::usage_error_of([&] { layer.epilogue("acc+a+b+c+d+e"); }), "no error");
+  EXPECT_EQ(test::usage_error_of([&] { layer.epilogue("acc+a+b+c+d+e+f"); }),
             "quantised layer: with its scales the expression reads "
             "\"(acc*q_scale[k]+a+b+c+d+e+f)*q_rescale[k]+q_zero[k]\", which is too much: epilogue "
             "column 43: 'q_zero' is operand 9; an epilogue has at most 8");
   std::string many = "acc";
   for (int i = 0; i < 40; ++i) many += "+acc";
-  EXPECT_THAT(error_of([&] { layer.epilogue(many); }), HasSubstr("more than 128 nodes"));
+  EXPECT_THAT(test::usage_error_of([&] { layer.epilogue(many); }),
+              HasSubstr("more than 128 nodes"));
 }
 
 /// With scales that are powers of two every step is exact, so reals and integers must agree.
@@ -233,15 +225,16 @@ TEST(LayerOperand, Values) {
   layer.weight_scales = {0.1f};
   layer.x.scale = 0.3f;
   EXPECT_EQ(layer.operand("q_scale"), std::vector<float>(3, 0.1f * 0.3f));
-  EXPECT_EQ(error_of([&] { layer.operand("scale"); }),
+  EXPECT_EQ(test::usage_error_of([&] { layer.operand("scale"); }),
             "quantised layer: there is no operand \"scale\"; there are q_scale, q_rescale, q_zero, "
             "bias");
   layer.y->zero = 0;
   layer.bias.clear();
-  EXPECT_EQ(error_of([&] { layer.operand("q_zero"); }),
+  EXPECT_EQ(test::usage_error_of([&] { layer.operand("q_zero"); }),
             "quantised layer: there is no operand \"q_zero\"; there are q_scale, q_rescale");
   layer.weight_scales.clear();
-  EXPECT_THAT(error_of([&] { layer.operand("q_scale"); }), HasSubstr("there are 0 weight scales"));
+  EXPECT_THAT(test::usage_error_of([&] { layer.operand("q_scale"); }),
+              HasSubstr("there are 0 weight scales"));
 }
 
 TEST(LayerOperand, OfTheSpecsEpilogueMustExist) {
@@ -321,7 +314,7 @@ TEST(LayerFile, RoundTrips) {
 }
 
 std::string parse_error(const std::string& bytes) {
-  return error_of([&] { QuantizedLayer::parse(bytes); });
+  return test::usage_error_of([&] { QuantizedLayer::parse(bytes); });
 }
 
 TEST(LayerFile, EveryFlippedBitIsFound) {
@@ -429,18 +422,18 @@ TEST(LayerFile, SavesAndLoads) {
   const auto files = std::filesystem::directory_iterator(folder);
   EXPECT_EQ(std::distance(begin(files), end(files)), 1);
   std::filesystem::resize_file(path, 100);
-  EXPECT_EQ(error_of([&] { QuantizedLayer::load(path); }),
+  EXPECT_EQ(test::usage_error_of([&] { QuantizedLayer::load(path); }),
             path +
                 ": quantised layer: its last line is not \"sha256 \" and 64 digits: it is cut "
                 "off, or something follows");
   std::filesystem::remove(path);
-  EXPECT_EQ(error_of([&] { QuantizedLayer::load(path); }),
+  EXPECT_EQ(test::usage_error_of([&] { QuantizedLayer::load(path); }),
             "cannot read the quantised layer " + path + ": No such file or directory");
-  EXPECT_EQ(error_of([&] { layer.save("/nonexistent/conv1.layer"); }),
+  EXPECT_EQ(test::usage_error_of([&] { layer.save("/nonexistent/conv1.layer"); }),
             "cannot write the quantised layer /nonexistent/conv1.layer: No such file or directory");
   // A folder stands where the file should be: nothing is left beside it.
   std::filesystem::create_directory(path);
-  EXPECT_EQ(error_of([&] { layer.save(path); }),
+  EXPECT_EQ(test::usage_error_of([&] { layer.save(path); }),
             "cannot write the quantised layer " + path + ": Is a directory");
   const auto left = std::filesystem::directory_iterator(folder);
   EXPECT_EQ(std::distance(begin(left), end(left)), 1);

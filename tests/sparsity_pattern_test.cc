@@ -17,6 +17,7 @@
 #include "compiler/cache_key.h"
 #include "compiler/spec_text.h"
 #include "convoke/error.h"
+#include "tests/usage_error.h"
 
 namespace convoke {
 namespace {
@@ -79,16 +80,6 @@ std::string kind_of(const Kind& kind) {
   return text.substr(0, text.find(':'));
 }
 
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::kUsage);
-    return error.what();
-  }
-  return "no error";
-}
-
 TEST(SparsityUnits, CountsAndNumbersAreThoseOfTheDocumentation) {
   for (const Kind& kind : kKinds) {
     const ConvSpec spec = spec_of(kind.text);
@@ -110,13 +101,13 @@ TEST(SparsityUnits, CountsAndNumbersAreThoseOfTheDocumentation) {
 }
 
 TEST(SparsityUnits, ADenseSpecHasNone) {
-  EXPECT_EQ(error_of([] { sparsity_units(parse_problem("ic3ih8oc4kh3").spec); }),
+  EXPECT_EQ(test::usage_error_of([] { sparsity_units(parse_problem("ic3ih8oc4kh3").spec); }),
             "the problem is dense: give it a sparsity, such as sparsity=channel:0.5");
 }
 
 TEST(SparsityUnits, TooManyAreRefused) {
   ConvSpec spec = parse_problem("mb1ic65536ih1oc32768kh1 sparsity=unstructured:0.5").spec;
-  EXPECT_EQ(error_of([&] { SparsityPattern::random(spec, 1); }),
+  EXPECT_EQ(test::usage_error_of([&] { SparsityPattern::random(spec, 1); }),
             "sparsity unstructured:0.5 of g1ic65536oc32768kh1kw1 has 2147483648 units, more than "
             "1073741824");
 }
@@ -184,9 +175,9 @@ TEST(ByMagnitude, RefusesNanAndAWrongCountButTakesInfinity) {
   w[77] = -std::numeric_limits<float>::infinity();
   EXPECT_EQ(SparsityPattern::by_magnitude(spec, w.data(), w.size())->kept(), Units{77});
   w[5] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(error_of([&] { SparsityPattern::by_magnitude(spec, w.data(), w.size()); }),
+  EXPECT_EQ(test::usage_error_of([&] { SparsityPattern::by_magnitude(spec, w.data(), w.size()); }),
             "weight 5 is NaN, which has no magnitude");
-  EXPECT_EQ(error_of([&] { SparsityPattern::by_magnitude(spec, w.data(), 419); }),
+  EXPECT_EQ(test::usage_error_of([&] { SparsityPattern::by_magnitude(spec, w.data(), 419); }),
             "419 weights are given but g2ic10oc14kh3kw2 has 420");
 }
 
@@ -218,16 +209,17 @@ TEST(FromMask, RefusesHalfUnitsAndAWrongCount) {
   const ConvSpec spec = spec_of("block:0.25@4x4");
   std::vector<std::uint8_t> mask(static_cast<std::size_t>(spec.w_elements()), 0);
   mask[at(spec, 7, 1, 1, 4)] = 1;
-  EXPECT_EQ(error_of([&] { SparsityPattern::from_mask(spec, mask.data(), mask.size()); }),
-            "the mask keeps 1 of the 4 weights of unit 31: block:0.25@4x4 keeps or prunes a unit "
-            "as a whole");
-  EXPECT_EQ(error_of([&] { SparsityPattern::from_mask(spec, mask.data(), 421); }),
+  EXPECT_EQ(
+      test::usage_error_of([&] { SparsityPattern::from_mask(spec, mask.data(), mask.size()); }),
+      "the mask keeps 1 of the 4 weights of unit 31: block:0.25@4x4 keeps or prunes a unit "
+      "as a whole");
+  EXPECT_EQ(test::usage_error_of([&] { SparsityPattern::from_mask(spec, mask.data(), 421); }),
             "a mask of 421 elements is given but g2ic10oc14kh3kw2 has 420 weights");
 }
 
 TEST(FromUnits, RefusesWhatIsOutOfRangeUnsortedOrRepeated) {
   const auto error = [](const char* sparsity, Units units) {
-    return error_of([&] { SparsityPattern::from_units(spec_of(sparsity), units); });
+    return test::usage_error_of([&] { SparsityPattern::from_units(spec_of(sparsity), units); });
   };
   EXPECT_EQ(error("channel:0.5", {1, 14}), "kept unit 1 is 14 but must be 0 to 13");
   EXPECT_EQ(error("channel:0.5", {-1}), "kept unit 0 is -1 but must be 0 to 13");
@@ -240,7 +232,8 @@ TEST(FromUnits, RefusesWhatIsOutOfRangeUnsortedOrRepeated) {
   EXPECT_EQ(error("nm:2:4", {0, 1, 4, 5, 6}), "no error");
   ConvSpec broken = spec_of("channel:0.5");
   broken.groups = 0;
-  EXPECT_THAT(error_of([&] { SparsityPattern::from_units(broken, {0}); }), HasSubstr("groups"));
+  EXPECT_THAT(test::usage_error_of([&] { SparsityPattern::from_units(broken, {0}); }),
+              HasSubstr("groups"));
 }
 
 TEST(Signature, SaysTheRatioThatIsKept) {
@@ -276,7 +269,7 @@ TEST(WithPattern, KeepsTheTextIfItStandsForAsMany) {
 TEST(WithPattern, RefusesAnotherProblemAndABoundOne) {
   const auto pattern = SparsityPattern::random(spec_of("channel:0.5"), 1);
   const auto error = [&](const ConvSpec& spec) {
-    return error_of([&] { with_pattern(spec, pattern); });
+    return test::usage_error_of([&] { with_pattern(spec, pattern); });
   };
   EXPECT_EQ(error(spec_of("channel:0.5", "", "g2mb1ic10ih5oc16kh3kw2")),
             "the pattern is for g2ic10oc14kh3kw2 channel:0.5714285714285714 but the problem is "
@@ -288,7 +281,7 @@ TEST(WithPattern, RefusesAnotherProblemAndABoundOne) {
   EXPECT_EQ(error(spec_of("channel:0.5:bound")),
             "sparsity channel:0.5:bound takes its pattern at each launch: leave :bound out to make "
             "the pattern part of the kernel");
-  EXPECT_EQ(error_of([] { with_pattern(spec_of("channel:0.5"), nullptr); }),
+  EXPECT_EQ(test::usage_error_of([] { with_pattern(spec_of("channel:0.5"), nullptr); }),
             "the sparsity pattern is null");
 }
 
@@ -354,7 +347,7 @@ TEST(Text, EachKindOfDamageHasItsSentence) {
   const ConvSpec spec = spec_of("channel:0.3");
   const std::string good = SparsityPattern::random(spec, 1)->text();
   const auto error = [](const std::string& text) {
-    return error_of([&] { SparsityPattern::parse(text); });
+    return test::usage_error_of([&] { SparsityPattern::parse(text); });
   };
   EXPECT_EQ(error(""),
             "sparsity pattern: its first line is \"\" but must be \"convoke-sparsity 1\"");
@@ -400,17 +393,17 @@ TEST(File, SavesAndLoads) {
   pattern->save(path);
   EXPECT_EQ(SparsityPattern::load(path)->hash(), pattern->hash());
   std::filesystem::resize_file(path, 60);
-  EXPECT_EQ(error_of([&] { SparsityPattern::load(path); }),
+  EXPECT_EQ(test::usage_error_of([&] { SparsityPattern::load(path); }),
             path +
                 ": sparsity pattern: its last line is not \"sha256 \" and 64 digits: it is cut "
                 "off");
   std::filesystem::remove(path);
-  EXPECT_EQ(error_of([&] { SparsityPattern::load(path); }),
+  EXPECT_EQ(test::usage_error_of([&] { SparsityPattern::load(path); }),
             "cannot read the sparsity pattern " + path + ": No such file or directory");
-  EXPECT_EQ(error_of([&] { SparsityPattern::load(testing::TempDir()); }),
+  EXPECT_EQ(test::usage_error_of([&] { SparsityPattern::load(testing::TempDir()); }),
             "cannot read the sparsity pattern " + testing::TempDir() + ": Is a directory");
   EXPECT_EQ(
-      error_of([&] { pattern->save("/nonexistent/pattern.txt"); }),
+      test::usage_error_of([&] { pattern->save("/nonexistent/pattern.txt"); }),
       "cannot write the sparsity pattern /nonexistent/pattern.txt: No such file or directory");
 }
 
