@@ -139,7 +139,10 @@ std::shared_ptr<const Kernel> BuildAhead::take(int item, CacheSource* source) {
 }
 
 double BuildAhead::expected_wait(const BuildThreads::Built& built) const {
-  return built.done ? 0 : std::max(threads_.build_seconds_ - seconds_since(built.begun), 0.0);
+  if (built.done) return 0;
+  // What is overdue may take as long again.
+  const double elapsed = seconds_since(built.begun);
+  return elapsed < threads_.build_seconds_ ? threads_.build_seconds_ - elapsed : elapsed;
 }
 
 bool BuildAhead::ready_within(double seconds, int item) const {

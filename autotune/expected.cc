@@ -22,10 +22,13 @@ std::size_t byte_size(std::int64_t elements, DataType type) {
 
 namespace {
 
-/// Near the data where they are small, but not the 1 that most of them may be; else far from zero.
-std::int32_t zero_point(const ConvSpec& spec, FillKind kind) {
+/// Near the data where they are small, but not the 1 that most of them may be; else an end of the
+/// range or far from zero.
+std::int32_t zero_point(const ConvSpec& spec, FillKind kind, std::uint64_t seed) {
   if (spec.quant.empty()) return 0;
-  return kind == FillKind::kIntegers ? 2 : spec.x_type == DataType::kU8 ? 131 : -77;
+  if (kind == FillKind::kIntegers) return 2;
+  constexpr std::int32_t kS8[] = {-128, 127, -77}, kU8[] = {255, 131, 0};
+  return (spec.x_type == DataType::kU8 ? kU8 : kS8)[seed % 3];
 }
 
 }  // namespace
@@ -33,7 +36,7 @@ std::int32_t zero_point(const ConvSpec& spec, FillKind kind) {
 Inputs make_inputs(const ConvSpec& spec, const Epilogue& epilogue, std::int64_t batch,
                    FillKind kind, std::uint64_t seed) {
   Inputs inputs;
-  inputs.x_zero = zero_point(spec, kind);
+  inputs.x_zero = zero_point(spec, kind, seed);
   inputs.x.resize(byte_size(spec.x_elements(batch), spec.x_type));
   inputs.w.resize(byte_size(spec.w_elements(), spec.w_type));
   fill(inputs.x, spec.x_type, TensorRole::kX, kind, spec, seed);
@@ -100,8 +103,11 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
       double operands[kMaxEpilogueOperands];
       load_operands(spec, epilogue, pointers, channel_of(spec, i), i, operands);
       const double sum = reference.value[i];
+      // An epilogue begins with the sum in f32.
+      const double acc =
+          is_integer(spec.x_type) ? static_cast<double>(static_cast<float>(sum)) : sum;
       const Bounded result = evaluate_bounded(
-          epilogue, {sum, whole ? 0 : relative * reference.magnitude[i]}, operands);
+          epilogue, {acc, whole ? 0 : relative * reference.magnitude[i]}, operands);
       const Bounded limit = stored(result, spec.y_type);
       if (exact) {
         const double value = !formula ? result.value
@@ -110,6 +116,14 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
                                  : epilogue.evaluate_f32(static_cast<float>(sum), operands);
         expected.value[i] = round_to(spec.y_type, value);
         telling[chunk] += is_sensitive(epilogue, spec.y_type, sum, operands);
+      } else if (is_integer(spec.y_type)) {
+        // Saturation and rounding keep the order: what the ends of the bound become bounds the
+        // output.
+        const double low = round_to(spec.y_type, result.value - result.error);
+        const double high = round_to(spec.y_type, result.value + result.error);
+        expected.value[i] = (low + high) / 2;
+        expected.tolerance[i] = static_cast<float>((high - low) / 2);
+        telling[chunk] += low == high && is_sensitive(epilogue, spec.y_type, sum, operands);
       } else {
         expected.value[i] = result.value;
         expected.tolerance[i] = static_cast<float>(limit.error * (1 + 0x1p-20));
@@ -118,9 +132,9 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
         };
         telling[chunk] += sum != 0 && std::max(change(sum + 1), change(sum - 1)) > limit.error;
       }
-      // The formula says which sums become infinite, too.
-      comparable[chunk] +=
-          formula || (exact ? std::isfinite(expected.value[i]) : std::isfinite(limit.error));
+      // 8-bit outputs saturate, and the formula says which sums become infinite.
+      comparable[chunk] += formula || is_integer(spec.y_type) ||
+                           (exact ? std::isfinite(expected.value[i]) : std::isfinite(limit.error));
     }
   });
   expected.telling = std::accumulate(telling.begin(), telling.end(), 0.0);

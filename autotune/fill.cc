@@ -44,6 +44,47 @@ double variance(int max, double density) {
   return density * (max + 1) * (2 * max + 1) / 6;  // of +-{1..max}, uniform
 }
 
+/// Uniform in the whole range of s8 or u8, as a double.
+double whole_range(std::uint64_t bits, DataType type) {
+  return static_cast<double>(bits >> 56) - (type == DataType::kS8 ? 128 : 0);
+}
+
+/// Channel of an element of x or w within its group.
+std::int64_t channel_in_group(const ConvSpec& spec, TensorRole role, std::int64_t i) {
+  const bool nhwc = spec.x_layout == Layout::kNhwc;
+  const std::int64_t plane = role == TensorRole::kX ? spec.h * spec.w : spec.r * spec.s;
+  const std::int64_t channels = role == TensorRole::kX ? spec.c : spec.c_per_group();
+  return (nhwc ? i % channels : i / plane % channels) % spec.c_per_group();
+}
+
+/// Distance in elements from a channel to the next one.
+std::int64_t channel_stride(const ConvSpec& spec, TensorRole role) {
+  if (spec.x_layout == Layout::kNhwc) return 1;
+  return role == TensorRole::kX ? spec.h * spec.w : spec.r * spec.s;
+}
+
+/// Weights of a sum that are not zero, of data that cancels.
+constexpr double kCancellingPairs = 4;
+
+/// Element i of 8-bit data of the whole range whose sums are small: of channels 2j and 2j + 1 the
+/// weights are opposite and the inputs differ by 1 at most. An odd last channel has no weight.
+double cancelling(const ConvSpec& spec, TensorRole role, DataType type, std::uint64_t seed,
+                  std::int64_t i) {
+  const std::int64_t c = channel_in_group(spec, role, i);
+  const std::int64_t first = i - c % 2 * channel_stride(spec, role);
+  const std::uint64_t bits = element_bits(seed, role, first);
+  const double value = whole_range(bits, type);
+  if (role == TensorRole::kX) {
+    const double low = type == DataType::kS8 ? -128 : 0, step = static_cast<double>(bits % 3) - 1;
+    return c % 2 == 0 ? value : std::clamp(value + step, low, low + 255);
+  }
+  const auto pairs = static_cast<double>(longest_sum(spec) / 2);
+  const double kept = std::max(kCancellingPairs / std::max(pairs * share_of_sum(spec), 1.0), 0.0);
+  const bool alone = c % 2 == 0 && c + 1 == spec.c_per_group();
+  if (alone || static_cast<double>(bits & 0xffffff) * 0x1p-24 >= kept) return 0;
+  return c % 2 == 0 ? value : -value;
+}
+
 double random_integer(std::uint64_t bits, int max) {
   const double magnitude = 1 + static_cast<double>((bits >> 24) % max);
   return (bits >> 63) != 0 ? -magnitude : magnitude;
@@ -65,6 +106,17 @@ double estimated_sensitivity(const Epilogue& epilogue, DataType type, double sig
     sensitive += is_sensitive(epilogue, type, std::nearbyint(sum * sigma), operands);
   }
   return static_cast<double>(sensitive) / kSamples;
+}
+
+/// Whether more outputs of 8-bit data of the whole range tell something if its sums cancel.
+bool sums_should_cancel(const ConvSpec& spec) {
+  const Epilogue epilogue = Epilogue::parse(spec.epilogue);
+  const double length = static_cast<double>(longest_sum(spec)) * share_of_sum(spec);
+  constexpr double kDeviation = 74;  // of a uniform byte
+  const double whole = kDeviation * kDeviation * std::sqrt(std::max(length, 1.0));
+  const double small = kDeviation * std::sqrt(kCancellingPairs * 2 / 3);
+  return estimated_sensitivity(epilogue, spec.y_type, small) >
+         estimated_sensitivity(epilogue, spec.y_type, whole);
 }
 
 double bf16_bits_to_double(std::uint16_t bits) {
@@ -167,13 +219,15 @@ void fill(std::vector<std::byte>& bytes, DataType type, TensorRole role, FillKin
   const std::int64_t count = static_cast<std::int64_t>(bytes.size()) / size_of(type);
   if (kind == FillKind::kFloats) {
     const bool operand = role == TensorRole::kOperand || role == TensorRole::kChannelOperand;
-    const double scale = type == DataType::kS8 ? 127 : type == DataType::kU8 ? 255 : 1;
+    const bool data = role == TensorRole::kX || role == TensorRole::kW;
+    const bool cancels = data && is_integer(spec.x_type) && sums_should_cancel(spec);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::uint64_t bits = element_bits(seed, role, i);
       double value = static_cast<double>(bits >> 40) * 0x1p-23 - 1;
       if (operand) value = std::copysign(0.5 + std::abs(value), value);
-      store_element(bytes.data(), i, type,
-                    type == DataType::kU8 ? std::abs(value * scale) : value * scale);
+      if (is_integer(type))
+        value = cancels ? cancelling(spec, role, type, seed, i) : whole_range(bits, type);
+      store_element(bytes.data(), i, type, value);
     }
     return;
   }

@@ -16,7 +16,9 @@ namespace convoke {
 enum class FillKind {
   kIntegers,  ///< small integers, dense enough in non-zeros, ranges chosen by integer_range()
   kFloats,    ///< uniform in [-1, 1); operands have a magnitude in [0.5, 1.5), so that they may
-              ///< divide
+              ///< divide. 8-bit types: the whole range of the type, both ends included. Where sums
+              ///< of that would saturate nearly everywhere, weights of neighbouring channels are
+              ///< opposite and most pairs zero, and the inputs of a pair differ by 1 at most
 };
 
 /// Which tensor is filled. kOperand is a tensor operand of the epilogue, kChannelOperand one of K

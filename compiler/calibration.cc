@@ -135,13 +135,13 @@ class RangeSearch {
 
   /// The edge of the least error; of equals `current`, then the widest. All in integers, so that
   /// every machine tries the same ranges.
-  template <typename Error>
-  std::int64_t best_edge(std::int64_t top, std::int64_t current, const Error& error) const {
+  template <typename Cost>
+  std::int64_t best_edge(std::int64_t top, std::int64_t current, const Cost& cost) const {
     std::int64_t best = current;
-    double least = error(current);
+    double least = cost(current);
     const auto attempt = [&](std::int64_t edge) {
       if (edge == best) return;
-      if (const double e = error(edge); e < least) least = e, best = edge;
+      if (const double e = cost(edge); e < least) least = e, best = edge;
     };
     for (std::int64_t edge = top; edge > 0; edge -= std::max<std::int64_t>(1, edge / 16))
       attempt(edge);

@@ -96,8 +96,7 @@ class Epilogue {
 
   /// CUDA C++ of `struct Epilogue { float operator()(float acc, const float* operand) const; };`,
   /// on the device, where operand[i] is the value of operands()[i] at the output position. Uses
-  /// only
-  /// +-*/, fminf-like comparisons, expf, tanhf and erff.
+  /// only +-*/, fminf-like comparisons, expf, tanhf and erff.
   std::string lower_cuda() const;
 
  private:

@@ -226,6 +226,7 @@ QuantizedLayer quantize_layer(const ConvSpec& spec, const float* w, std::size_t 
   QuantizedWeights weights = quantize_weights(spec, w, count, scales);
   QuantizedLayer layer{spec, std::move(weights.values), std::move(weights.scales), x, y, bias};
   layer.spec.quant = quant_word(x);
+  layer.spec.epilogue = layer.epilogue(spec.epilogue.empty() ? "acc" : spec.epilogue);
   layer.check();
   return layer;
 }

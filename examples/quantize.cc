@@ -13,10 +13,13 @@
 #include <convoke/convoke.hpp>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <random>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "memory.h"
@@ -158,7 +161,8 @@ int main(int argc, char** argv) try {
   const std::string batch = "mb" + std::to_string(kImages);
   const ConvSpec first = convoke::parse_spec(batch + "ic3ih32oc64kh3ph1 epilogue=relu(acc)");
   const ConvSpec real = convoke::parse_spec(batch + "ic64ih32oc64kh3ph1 epilogue=relu(acc)");
-  const ConvSpec integer = convoke::parse_spec(batch + "ic64ih32oc64kh3ph1 dtype=u8");
+  const ConvSpec integer =
+      convoke::parse_spec(batch + "ic64ih32oc64kh3ph1 dtype=u8 epilogue=relu(acc)");
   const Floats first_weights = draw_weights(first, 1), weights = draw_weights(real, 2);
   const auto layer_input = [&](const char* file) {
     const Floats images = load_images(folder + "/" + file);
@@ -172,7 +176,7 @@ int main(int argc, char** argv) try {
   convoke::Calibrator x_values, y_values;
   x_values.add(seen.data(), seen.size());
   y_values.add(seen_y.data(), seen_y.size());
-  std::printf("%s\n%s: %s\nf32: %.0f us\n\n", device.description().c_str(), "layer",
+  std::printf("%s\nlayer: %s\nf32: %.0f us\n\n", device.description().c_str(),
               convoke::to_string(real).c_str(), expected.us);
   std::printf("%-20s %-12s %10s %10s %10s %10s %8s\n", "calibration", "weights", "x scale",
               "y scale", "error", "us", "speed-up");
@@ -187,9 +191,8 @@ int main(int argc, char** argv) try {
       // After a relu nothing is negative: u8, and zero is the integer 0.
       const convoke::QuantScale x = x_values.choose(method.method, convoke::DataType::kU8, true);
       const convoke::QuantScale y = y_values.choose(method.method, convoke::DataType::kU8, true);
-      convoke::QuantizedLayer layer =
+      const convoke::QuantizedLayer layer =
           convoke::quantize_layer(integer, weights.data(), weights.size(), scales, x, y);
-      layer.spec.epilogue = layer.epilogue("relu(acc)");
       std::vector<unsigned char> input(others.size());
       convoke::quantize(others.data(), others.size(), x, convoke::DataType::kU8, input.data());
       const Plan names(device, layer.spec);

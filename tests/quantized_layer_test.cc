@@ -53,6 +53,7 @@ TEST(Layer, IsMadeOfRealWeights) {
   EXPECT_EQ(layer.weights, (std::vector<std::int8_t>{127, -1, 0, 127}));
   EXPECT_EQ(layer.weight_scales, (std::vector<float>{1.27f / 127, 2}));
   EXPECT_EQ(layer.spec.quant, "zp");
+  EXPECT_EQ(layer.spec.epilogue, "acc*q_scale[k]");
   EXPECT_EQ(layer.operand("q_scale"), (std::vector<float>{0.5f * (1.27f / 127), 1}));
   EXPECT_EQ(
       quantize_layer(spec, w.data(), w.size(), WeightScales::kPerTensor, {0.5f, 0}).spec.quant, "");

@@ -100,9 +100,10 @@ Case make_case(const std::string& types, bool symmetric, WeightScales scales) {
   const auto method = CalibrationMethod::mean_squared_error();
   std::optional<QuantScale> y;
   if (is_integer(c.spec.y_type)) y = outputs.choose(method, c.spec.y_type, false);
-  QuantizedLayer layer = quantize_layer(c.spec, c.w.data(), c.w.size(), scales,
-                                        inputs.choose(method, c.spec.x_type, symmetric), y, c.bias);
-  layer.spec.epilogue = layer.epilogue(kExpression);
+  c.spec.epilogue = kExpression;
+  const QuantizedLayer layer =
+      quantize_layer(c.spec, c.w.data(), c.w.size(), scales,
+                     inputs.choose(method, c.spec.x_type, symmetric), y, c.bias);
   c.layer = QuantizedLayer::parse(layer.bytes());
   c.q.resize(c.x.size());
   quantize(c.x.data(), c.x.size(), c.layer.x, c.spec.x_type, c.q.data());

@@ -57,6 +57,7 @@ class SparsityPattern;
 /// y[n,k,p,q] = epilogue(sum over c,r,s of x[n, c, p*stride_h - pad_h + r*dilation_h,
 /// q*stride_w - pad_w + s*dilation_w] * w[k,c,r,s]), c over the C/g channels of k's group; taps
 /// outside the image contribute nothing (they are skipped, not multiplied by zero).
+/// For dgrad and wgrad the same struct describes the forward problem whose gradient is meant.
 ///
 /// With x of s8 or u8 (w is s8) the result is this formula, bit for bit, on every target:
 ///   sum = sum over valid taps of (x - x_zero) * w    s32, exact; x_zero is 0 unless quant is "zp"
@@ -66,8 +67,7 @@ class SparsityPattern;
 /// Scales are operands of the epilogue (quantize.h makes them): `relu(acc*scale[k]+bias[k])*r[k]`.
 /// Smooth functions (sigmoid, silu, tanh, gelu, hardswish) are within a few roundings. y of s32 is
 /// `sum` itself. No sum may exceed s32: (x - x_zero) counts as 128, or 255 (u8, or zp), w as 128,
-/// so that C/g * R * S is at most 131071 (s8) or 65793. For dgrad and wgrad the same struct
-/// describes the forward problem whose gradient is meant.
+/// so that C/g * R * S is at most 131071 (s8) or 65793.
 struct CONVOKE_API ConvSpec {
   Pass pass = Pass::kFprop;
   std::int64_t n = 2;                ///< batch, or kOpenBatch

@@ -117,10 +117,10 @@ struct LaunchArgs {
   ConstBuffer pattern;
   Buffer workspace;        ///< at least workspace_bytes(batch)
   std::int64_t batch = 0;  ///< images of this launch if the spec's batch is open; else 0 or n
-  /// Zero point of x, a value of its type, if the spec's quant is zp; else 0
-  std::int32_t x_zero = 0;
   void* stream = nullptr;  ///< CUDA: the CUstream (cudaStream_t) to enqueue on; null is the default
                            ///< stream. Not used on the CPU
+  /// Zero point of x, a value of its type, if the spec's quant is zp; else 0
+  std::int32_t x_zero = 0;
 };
 
 class CONVOKE_API Plan {

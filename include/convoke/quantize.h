@@ -4,8 +4,9 @@
 //   convoke::Calibrator seen;
 //   for (const auto& batch : samples) seen.add(batch.data(), batch.size());
 //   auto x = seen.choose(convoke::CalibrationMethod::percentile(99.9), spec.x_type, true);
-//   auto layer = convoke::quantize_layer(spec, w, count, kPerChannel, x, y, bias);
-//   layer.spec.epilogue = layer.epilogue("relu(acc + bias[k])");
+//   spec.epilogue = "relu(acc+bias[k])";
+//   auto layer = convoke::quantize_layer(spec, w, count, convoke::WeightScales::kPerChannel, x, y,
+//                                        bias);
 //   layer.save("conv1.layer");
 #pragma once
 
@@ -181,7 +182,8 @@ struct CONVOKE_API QuantizedLayer {
   static QuantizedLayer load(const std::string& path);
 };
 
-/// Quantises the weights and sets the spec's `quant`. @throws as quantize_weights() and
+/// Quantises the weights, sets the spec's `quant` and turns its epilogue, an expression over reals,
+/// into the kernel's. @throws as quantize_weights() and
 /// QuantizedLayer::check().
 CONVOKE_API QuantizedLayer quantize_layer(const ConvSpec& spec, const float* w, std::size_t count,
                                           WeightScales scales, const QuantScale& x,
