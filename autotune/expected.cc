@@ -88,6 +88,8 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
   const ReferenceResult reference = reference_sums(target, spec, inputs, batch, executor, !whole);
   // 8-bit problems have one right result: the sum is an integer, and the formula is in f32.
   const bool formula = is_integer(spec.x_type) && epilogue.is_exact();
+  // What a product too many or too few changes.
+  const double change = integers ? 1 : kTypicalByteProduct;
   const bool exact = formula || (integers && integer_range(spec).exact);
   const double relative = sum_error(spec.c_per_group() * spec.r * spec.s);
   const auto pointers = inputs.operand_pointers();
@@ -115,7 +117,7 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
                                  ? sum
                                  : epilogue.evaluate_f32(static_cast<float>(sum), operands);
         expected.value[i] = round_to(spec.y_type, value);
-        telling[chunk] += is_sensitive(epilogue, spec.y_type, sum, operands);
+        telling[chunk] += is_sensitive(epilogue, spec.y_type, sum, operands, change);
       } else if (is_integer(spec.y_type)) {
         // Saturation and rounding keep the order: what the ends of the bound become bounds the
         // output.
@@ -123,14 +125,14 @@ Expected make_expected(Target* target, const ConvSpec& spec, const Epilogue& epi
         const double high = round_to(spec.y_type, result.value + result.error);
         expected.value[i] = (low + high) / 2;
         expected.tolerance[i] = static_cast<float>((high - low) / 2);
-        telling[chunk] += low == high && is_sensitive(epilogue, spec.y_type, sum, operands);
+        telling[chunk] += low == high && is_sensitive(epilogue, spec.y_type, sum, operands, change);
       } else {
         expected.value[i] = result.value;
         expected.tolerance[i] = static_cast<float>(limit.error * (1 + 0x1p-20));
-        const auto change = [&](double to) {
+        const auto moves = [&](double to) {
           return std::abs(evaluate_bounded(epilogue, {to, 0}, operands).value - result.value);
         };
-        telling[chunk] += sum != 0 && std::max(change(sum + 1), change(sum - 1)) > limit.error;
+        telling[chunk] += sum != 0 && std::max(moves(sum + 1), moves(sum - 1)) > limit.error;
       }
       // 8-bit outputs saturate, and the formula says which sums become infinite.
       comparable[chunk] += formula || is_integer(spec.y_type) ||

@@ -91,8 +91,9 @@ double random_integer(std::uint64_t bits, int max) {
 }
 
 /// Estimated share of outputs whose stored value changes when their sum, about normal with
-/// deviation `sigma`, changes by one.
-double estimated_sensitivity(const Epilogue& epilogue, DataType type, double sigma) {
+/// deviation `sigma`, changes by `change`.
+double estimated_sensitivity(const Epilogue& epilogue, DataType type, double sigma,
+                             double change = 1) {
   constexpr int kSamples = 256;
   int sensitive = 0;
   for (int i = 0; i < kSamples; ++i) {
@@ -103,7 +104,7 @@ double estimated_sensitivity(const Epilogue& epilogue, DataType type, double sig
       operands[j] = random_integer(
           mix(~(i * std::uint64_t{64} + j)),
           epilogue.operands()[j].per_channel ? kMaxIntegerChannelOperand : kMaxIntegerOperand);
-    sensitive += is_sensitive(epilogue, type, std::nearbyint(sum * sigma), operands);
+    sensitive += is_sensitive(epilogue, type, std::nearbyint(sum * sigma), operands, change);
   }
   return static_cast<double>(sensitive) / kSamples;
 }
@@ -115,8 +116,8 @@ bool sums_should_cancel(const ConvSpec& spec) {
   constexpr double kDeviation = 74;  // of a uniform byte
   const double whole = kDeviation * kDeviation * std::sqrt(std::max(length, 1.0));
   const double small = kDeviation * std::sqrt(kCancellingPairs * 2 / 3);
-  return estimated_sensitivity(epilogue, spec.y_type, small) >
-         estimated_sensitivity(epilogue, spec.y_type, whole);
+  return estimated_sensitivity(epilogue, spec.y_type, small, kTypicalByteProduct) >
+         estimated_sensitivity(epilogue, spec.y_type, whole, kTypicalByteProduct);
 }
 
 double bf16_bits_to_double(std::uint16_t bits) {

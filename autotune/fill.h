@@ -34,6 +34,9 @@ struct IntegerRange {
   bool exact = false;  ///< sums and epilogue are exact in f32: outputs must agree bit for bit
 };
 
+/// About what one product of 8-bit data of the whole range adds to a sum.
+inline constexpr double kTypicalByteProduct = 4096;
+
 /// Largest magnitudes of integer operands.
 inline constexpr int kMaxIntegerOperand = 4;
 inline constexpr int kMaxIntegerChannelOperand = 2;

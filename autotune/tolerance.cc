@@ -213,13 +213,14 @@ bool exact_in_f32(const Epilogue& epilogue, double acc_bound, double channel_bou
   return true;
 }
 
-bool is_sensitive(const Epilogue& epilogue, DataType type, double acc, const double* operands) {
+bool is_sensitive(const Epilogue& epilogue, DataType type, double acc, const double* operands,
+                  double change) {
   if (acc == 0) return false;
   const auto result = [&](double sum) {
     return round_to(type, evaluate_bounded(epilogue, {sum, 0}, operands).value);
   };
   const double here = result(acc);
-  return std::isfinite(here) && (result(acc + 1) != here || result(acc - 1) != here);
+  return std::isfinite(here) && (result(acc + change) != here || result(acc - change) != here);
 }
 
 }  // namespace convoke

@@ -41,8 +41,9 @@ Bounded stored(Bounded value, DataType type);
 bool exact_in_f32(const Epilogue& epilogue, double acc_bound, double channel_bound,
                   double tensor_bound);
 
-/// Whether the stored output would differ if the sum were larger or smaller by one; never for a
-/// zero sum.
-bool is_sensitive(const Epilogue& epilogue, DataType type, double acc, const double* operands);
+/// Whether the stored output would differ if the sum were larger or smaller by `change`; never for
+/// a zero sum.
+bool is_sensitive(const Epilogue& epilogue, DataType type, double acc, const double* operands,
+                  double change = 1);
 
 }  // namespace convoke

@@ -107,8 +107,9 @@ TEST_F(TuneTest, WinnersOfOtherPatternsAreTriedFirst) {
     return s;
   };
   const ConvSpec wanted = sparse("channel:0.5");
-  Sample won{target_.info().key, target_.info().driver, target_.info().compiler,
-             target_.info().emitter};
+  Sample won;
+  won.device = target_.info().key, won.driver = target_.info().driver;
+  won.compiler = target_.info().compiler, won.emitter = target_.info().emitter;
   won.n = 10, won.median_us = 100, won.verified = true;
   const auto config_text = [&](int mr) {
     for (const KernelConfig& c : target_.enumerate(wanted))
