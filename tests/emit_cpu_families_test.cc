@@ -184,7 +184,9 @@ void pack(const Data& d, const PackedWeights& packed, char* to) {
                     const std::int64_t k = group * packed.filters + first + f;
                     const std::int64_t index =
                         ((k * spec.c_per_group() + block + c + i) * spec.r + r) * spec.s + s;
-                    write_element(to, at, packed.type, d.w[index]);
+                    write_element(
+                        to, at, packed.type == PackedType::kBf16 ? DataType::kBf16 : DataType::kF32,
+                        d.w[index]);
                   }
       }
     }
