@@ -72,7 +72,8 @@ struct Ones {
             {},
             {workspace, sizeof workspace},
             0,
-            nullptr};
+            nullptr,
+            0};
   }
   bool right() const {
     for (int i = 0; i < 128; ++i) {
