@@ -81,5 +81,25 @@ TEST(KernelConfig, PlanningHoldsOnHugeProblems) {
   }
 }
 
+TEST(UnsupportedOnTheCpu, EightBitProblemsThatHaveNoResult) {
+  const auto why = [](const char* text) {
+    return why_unsupported_cpu(parse_problem(text).spec, CpuIsa{});
+  };
+  EXPECT_EQ(why("mb1ic8ih4oc8kh1 dtype=s8"), "");
+  EXPECT_EQ(why("mb1ic8ih4oc8kh1 dtype=u8 quant=zp"), "");
+  EXPECT_EQ(why("mb1ic8ih4oc8kh1 x=s8 w=u8 y=s8"),
+            "weights of type u8 are not built; with x of s8 or u8 they must be s8");
+  EXPECT_EQ(why("mb1ic8ih4oc8kh1 x=s8 w=s8 y=s32 epilogue=relu(acc)"),
+            "y of s32 is the sum itself and takes no epilogue (relu(acc))");
+  EXPECT_EQ(why("mb1ic8ih4oc8kh1 quant=zp"), "quant=zp needs x of s8 or u8, but it is f32");
+  EXPECT_EQ(why("mb1ic131071ih1oc1kh1 dtype=s8"), "");
+  EXPECT_EQ(why("mb1ic131072ih1oc1kh1 dtype=s8"),
+            "a sum of 131072 products may reach 2147483648, more than s32 holds: 2147483647 at "
+            "most");
+  EXPECT_EQ(why("mb1ic65793ih1oc1kh1 dtype=u8"), "");
+  EXPECT_NE(why("mb1ic65794ih1oc1kh1 dtype=u8"), "");
+  EXPECT_NE(why("mb1ic65794ih1oc1kh1 dtype=s8 quant=zp"), "");
+}
+
 }  // namespace
 }  // namespace convoke

@@ -325,6 +325,30 @@ TEST_F(PlanTest, BoundLaunchesTakeThePatternsTables) {
   EXPECT_EQ(other.touched(), 0u);
 }
 
+TEST_F(PlanTest, ZeroPointsAreCheckedAgainstTheSpec) {
+  const auto says = [&](const char* text, std::int32_t zero) {
+    const Plan p = plan(text);
+    Arena arena(p);
+    arena.args.x_zero = zero;
+    const std::string why = refusal([&] { p.launch(arena.args); });
+    EXPECT_EQ(arena.touched(), 0u);
+    return why;
+  };
+  EXPECT_NE(
+      says("mb1ic8ih4oc8kh1 dtype=s8", 3).find("x_zero is 3, but this plan has no zero point"),
+      std::string::npos);
+  EXPECT_NE(says("mb1ic8ih4oc8kh1 dtype=s8 quant=zp", 128)
+                .find("x_zero is 128: a zero point of s8 is -128 to 127"),
+            std::string::npos);
+  EXPECT_NE(says("mb1ic8ih4oc8kh1 dtype=u8 quant=zp", -1)
+                .find("x_zero is -1: a zero point of u8 is 0 to 255"),
+            std::string::npos);
+  const Plan p = plan("mb1ic8ih4oc8kh1 dtype=u8 quant=zp");
+  Arena arena(p);
+  arena.args.x_zero = 255;
+  EXPECT_NO_THROW(p.launch(arena.args));
+}
+
 TEST_F(PlanTest, ConstructionRefusals) {
   EXPECT_NE(refusal([&] { plan(kFixed, {.config = "cpu:gemm,mr=9"}); }).find("mr must be 1 to 6"),
             std::string::npos);
