@@ -44,7 +44,10 @@ class Gemm {
     e.for_each_task([&](const Task& task) {
       Value* x = e.offset(e.x, e.mul(task.group, spec.c_per_group() * x_size_));
       image_bytes_ = spec.h * row_bytes_;
-      if (schedule.staged) x = stage(task);
+      if (schedule.staged) {
+        image_bytes_ = schedule.image_bytes;
+        x = emit_staging(e, task);
+      }
       for (const PanelPiece& piece : make_panel_pieces(schedule, packed.filters)) {
         panels(task, piece, x);
       }
@@ -526,121 +529,6 @@ class Gemm {
         body(acc[static_cast<std::size_t>(i * tile.piece.vectors + v)], e.add(at, i * pixel_stride),
              v);
       }
-    }
-  }
-
-  /// Converts the input that a task reads to f32 [image][h][w][C/g] in scratch, or to s16 with a
-  /// zero behind an odd number of channels; returns the pointer that stands for image 0, row 0.
-  Value* stage(const Task& task) {
-    Value* h_begin = e.i64(0);
-    Value* h_end = e.i64(spec.h);
-    if (e.config.axis == TileAxis::kAxisQ) {
-      Value* first = e.add(e.mul(task.row_begin, spec.stride_h),
-                           packed.r.begin * spec.dilation_h - spec.pad_h);
-      Value* last = e.add(e.mul(e.add(task.row_end, -1), spec.stride_h),
-                          (packed.r.end - 1) * spec.dilation_h - spec.pad_h + 1);
-      h_begin = e.min(e.max(first, e.i64(0)), e.i64(spec.h));
-      h_end = e.max(e.min(last, e.i64(spec.h)), h_begin);
-    }
-    image_bytes_ = schedule.image_bytes;
-    e.loop(task.image_begin, task.image_end, 1, [&](Value* image) {
-      Value* to = e.offset(e.scratch, e.mul(e.sub(image, task.image_begin), image_bytes_));
-      e.loop(h_begin, h_end, 1, [&](Value* h) {
-        stage_row(task, image, h, e.offset(to, e.mul(e.sub(h, h_begin), row_bytes_)));
-      });
-    });
-    Value* origin = e.add(e.mul(h_begin, row_bytes_), e.mul(task.image_begin, image_bytes_));
-    return e.offset(e.scratch, e.sub(e.i64(0), origin));
-  }
-
-  void stage_row(const Task& task, Value* image, Value* h, Value* to) {
-    const std::int64_t cg = spec.c_per_group();
-    const int size = size_of(spec.x_type);
-    Value* channel = e.mul(task.group, cg);
-    const bool padded = pixel_bytes_ != cg * x_size_;
-    if (spec.x_layout == Layout::kNhwc) {
-      Value* row = e.mul(e.add(e.mul(image, spec.h), h), spec.w * spec.c);
-      Value* from = e.offset(e.x, e.mul(e.add(row, channel), size));
-      if (spec.groups == 1 && !padded) {
-        convert(from, to, spec.w * cg);
-        return;
-      }
-      e.loop(0, spec.w, 1, [&](Value* col) {
-        Value* pixel = e.offset(to, e.mul(col, pixel_bytes_));
-        convert(e.offset(from, e.mul(col, spec.c * size)), pixel, cg);
-        if (padded) pad_pixel(pixel);
-      });
-      return;
-    }
-    // nchw: square blocks are transposed in registers, what is left over element by element.
-    const std::int64_t plane = spec.h * spec.w * size;
-    Value* first =
-        e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w * size);
-    Value* from = e.offset(e.x, first);
-    if (schedule.integer) {
-      e.loop(0, spec.w, 1, [&](Value* col) {
-        Value* pixel = e.offset(to, e.mul(col, pixel_bytes_));
-        e.loop(0, cg, 1, [&](Value* c) {
-          convert_integers(e.offset(from, e.add(e.mul(c, plane), col)),
-                           e.offset(pixel, e.mul(c, x_size_)), 1);
-        });
-        if (padded) pad_pixel(pixel);
-      });
-      return;
-    }
-    const std::int64_t whole_c = cg / e.lanes * e.lanes;
-    const std::int64_t whole_w = spec.w / e.lanes * e.lanes;
-    e.loop(0, whole_c, e.lanes, [&](Value* c) {
-      e.loop(0, whole_w, e.lanes, [&](Value* col) {
-        transpose_block(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))), plane,
-                        e.offset(to, e.add(e.mul(col, cg * 4), e.mul(c, 4))), cg * 4);
-      });
-    });
-    auto elements = [&](Value* c, Value* col) {
-      Value* value =
-          e.load_scalar(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))), spec.x_type);
-      e.store_scalar(value, e.offset(to, e.add(e.mul(col, cg * 4), e.mul(c, 4))), DataType::kF32);
-    };
-    e.loop(0, whole_c, 1,
-           [&](Value* c) { e.loop(whole_w, spec.w, 1, [&](Value* col) { elements(c, col); }); });
-    e.loop(whole_c, cg, 1,
-           [&](Value* c) { e.loop(0, spec.w, 1, [&](Value* col) { elements(c, col); }); });
-  }
-
-  void convert(Value* from, Value* to, std::int64_t count) {
-    const int size = size_of(spec.x_type);
-    const int width = schedule.integer ? 2 * e.lanes : e.lanes;
-    const std::int64_t whole = count / width * width;
-    auto block = [&](Value* at, int elements) {
-      if (schedule.integer)
-        return convert_integers(e.offset(from, at), e.offset(to, e.mul(at, x_size_)), elements);
-      Value* value = e.load_vector(e.offset(from, e.mul(at, size)), spec.x_type, e.lanes, elements);
-      e.store_vector(value, e.offset(to, e.mul(at, 4)), DataType::kF32, elements);
-    };
-    e.loop(0, whole, width, [&](Value* at) { block(at, width); });
-    if (count != whole) block(e.i64(whole), static_cast<int>(count - whole));
-  }
-
-  void convert_integers(Value* from, Value* to, int elements) {
-    Value* value = e.load_integers(from, spec.x_type, elements, elements, e.b.getInt16Ty());
-    e.b.CreateAlignedStore(value, to, llvm::Align(2));
-  }
-
-  /// A zero behind an odd number of channels.
-  void pad_pixel(Value* pixel) {
-    e.b.CreateAlignedStore(e.b.getInt16(0), e.offset(pixel, pixel_bytes_ - x_size_),
-                           llvm::Align(2));
-  }
-
-  void transpose_block(Value* from, std::int64_t from_stride, Value* to, std::int64_t to_stride) {
-    std::vector<Value*> rows;
-    for (int i = 0; i < e.lanes; ++i) {
-      rows.push_back(e.load_vector(e.offset(from, i * from_stride), spec.x_type, e.lanes, e.lanes));
-    }
-    rows = e.transpose(rows);
-    for (int i = 0; i < e.lanes; ++i) {
-      e.store_vector(rows[static_cast<std::size_t>(i)], e.offset(to, i * to_stride), DataType::kF32,
-                     e.lanes);
     }
   }
 
