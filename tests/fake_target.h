@@ -97,7 +97,7 @@ class StubTarget : public Target {
 class FakeTarget : public StubTarget {
  public:
   std::string why_unsupported(const ConvSpec& spec) const override {
-    return spec.quant.empty() ? "" : "the fake target knows no quantisation";
+    return why_not_quantised(spec);
   }
   std::string why_illegal(const ConvSpec&, const KernelConfig& config) const override {
     return config.cpu.mr >= 1 && config.cpu.mr <= 6 ? "" : "mr must be 1 to 6";
