@@ -16,7 +16,10 @@ namespace convoke {
 namespace {
 
 /// A value of its own for each weight, exact in every type: small integers, never zero.
-float weight(std::int64_t index) { return static_cast<float>(index % 251) - 255; }
+float weight(const ConvSpec& spec, std::int64_t index) {
+  const auto number = static_cast<float>(index % 251);
+  return spec.w_type != DataType::kS8 ? number - 255 : number < 128 ? number - 128 : number - 127;
+}
 
 std::uint16_t half_of_integer(float value) {
   int exponent = 0;
@@ -28,7 +31,11 @@ std::uint16_t half_of_integer(float value) {
 std::vector<std::byte> plain_weights(const ConvSpec& spec) {
   std::vector<std::byte> bytes(static_cast<std::size_t>(spec.w_elements() * size_of(spec.w_type)));
   for (std::int64_t i = 0; i < spec.w_elements(); ++i) {
-    const float f = weight(i);
+    const float f = weight(spec, i);
+    if (spec.w_type == DataType::kS8) {
+      bytes[static_cast<std::size_t>(i)] = static_cast<std::byte>(static_cast<std::int8_t>(f));
+      continue;
+    }
     const auto h = static_cast<std::uint16_t>(
         spec.w_type == DataType::kF16 ? half_of_integer(f) : bits_of_float(f) >> 16);
     if (size_of(spec.w_type) == 4)
@@ -61,9 +68,9 @@ std::vector<float> expected(const ConvSpec& spec, const PackedWeights& packed) {
                     const std::int64_t k =
                         kind.first_filter + std::int64_t{panel} * kind.vectors * packed.lanes + f;
                     const bool real = k < packed.filters && c + j < packed.kc;
-                    values.push_back(
-                        real ? weight(plain_index(spec, g * packed.filters + k, c0 + c + j, r, s))
-                             : 0.0f);
+                    values.push_back(real ? weight(spec, plain_index(spec, g * packed.filters + k,
+                                                                     c0 + c + j, r, s))
+                                          : 0.0f);
                   }
   return values;
 }
@@ -81,14 +88,15 @@ void check(const ConvSpec& spec, const PackedWeights& packed, const std::string&
   for (std::int64_t unit = packer.units(); unit-- > 0;)
     packer.pack(w.data(), out.data() + kZone, unit, unit + 1);
   for (std::size_t i = 0; i < want.size(); ++i) {
-    float got = 0;
-    if (element == 4) {
-      std::memcpy(&got, out.data() + kZone + 4 * i, 4);
-    } else {
-      std::uint16_t bits = 0;
-      std::memcpy(&bits, out.data() + kZone + 2 * i, 2);
-      got = bf16_to_float(bits);
-    }
+    const auto read = [&](auto value) {
+      std::memcpy(&value, out.data() + kZone + sizeof value * i, sizeof value);
+      return value;
+    };
+    const float got = packed.type == PackedType::kF32    ? read(float{})
+                      : packed.type == PackedType::kBf16 ? bf16_to_float(read(std::uint16_t{}))
+                      : packed.type == PackedType::kS8   ? read(std::int8_t{})
+                      : packed.type == PackedType::kS16  ? read(std::int16_t{})
+                                                         : static_cast<float>(read(std::int32_t{}));
     ASSERT_EQ(got, want[i]) << what << " element " << i;
   }
   for (std::size_t i = 0; i < kZone; ++i) {
@@ -97,11 +105,10 @@ void check(const ConvSpec& spec, const PackedWeights& packed, const std::string&
   }
 }
 
-void check(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, int pair) {
-  check(spec,
-        make_packed_weights(spec, nv, lanes, kc, pair == 2 ? PackedType::kBf16 : PackedType::kF32),
+void check(const ConvSpec& spec, int nv, int lanes, std::int64_t kc, PackedType type) {
+  check(spec, make_packed_weights(spec, nv, lanes, kc, type),
         print_spec(spec) + " nv " + std::to_string(nv) + " lanes " + std::to_string(lanes) +
-            " kc " + std::to_string(kc) + " pair " + std::to_string(pair));
+            " kc " + std::to_string(kc) + " type " + std::to_string(static_cast<int>(type)));
 }
 
 TEST(WeightPacker, PanelsOfTheDepthwiseFamilyRunAcrossGroups) {
@@ -120,25 +127,29 @@ TEST(WeightPacker, FollowsTheLayout) {
                            "mb1ic1ih8oc1oh8kh1", "mb1ic8ih1oc40oh1kh3ph1",
                            "g8mb1ic8ih8oc8oh8kh3ph1", "mb1ic10ih5iw9oc33oh3ow3kh3kw7"})
     for (const char* layout : {" layout=nhwc", " layout=nchw"})
-      for (const char* type : {" dtype=f32", " dtype=tf32", " dtype=f16", " dtype=bf16"}) {
+      for (const char* type :
+           {" dtype=f32", " dtype=tf32", " dtype=f16", " dtype=bf16", " dtype=s8"}) {
         const ConvSpec spec = parse_problem(std::string(text) + layout + type).spec;
+        std::vector<PackedType> types = {PackedType::kF32, PackedType::kBf16};
+        if (spec.w_type == DataType::kS8)
+          types = {PackedType::kF32, PackedType::kS8, PackedType::kS16, PackedType::kS32};
         for (const int nv : {1, 2, 3})
           for (const int lanes : {4, 8})
-            for (const int pair : {1, 2})
+            for (const PackedType packed : types)
               for (std::int64_t kc = 0; kc <= spec.c_per_group(); ++kc)
-                if (kc == 0 || spec.c_per_group() % kc == 0) check(spec, nv, lanes, kc, pair);
+                if (kc == 0 || spec.c_per_group() % kc == 0) check(spec, nv, lanes, kc, packed);
       }
 }
 
-TEST(WeightPacker, RefusesIntegerWeights) {
+TEST(WeightPacker, RefusesWeightsOfOtherTypes) {
   ConvSpec spec;
-  spec.w_type = DataType::kS8;
+  spec.w_type = DataType::kU8;
   try {
     WeightPacker packer(spec, make_packed_weights(ConvSpec{}, 1, 8, 0));
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kUnsupported);
-    EXPECT_NE(std::string(error.what()).find("s8"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("type u8"), std::string::npos);
   }
 }
 

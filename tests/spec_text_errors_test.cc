@@ -129,9 +129,7 @@ TEST(Errors, OneSentenceWithTheValueAndTheLimit) {
       {"ic3ih8oc4kh3 sparsity=channel:0.5:bound@4",
        "sparsity keep ratio is \"0.5:bound\" but must be above 0 and at most 1"},
       {"ic3ih8oc4kh3 quant=s4:channel",
-       "unknown quantisation \"s4:channel\": it must be none, s8:channel or s8:tensor, the last "
-       "two "
-       "with :zp if the input has a zero point"},
+       "unknown quantisation \"s4:channel\": it must be none, or zp if x has a zero point"},
       // MIOpenDriver.
       {"MIOpenDriver", "the MIOpenDriver line names no operation: give conv"},
       {"convfp8 -n 1",

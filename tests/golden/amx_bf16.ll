@@ -130,6 +130,6 @@ declare void @llvm.x86.tilestored64(i8 immarg, ptr, i64) #2
 ; Function Attrs: nounwind
 declare void @llvm.x86.tilerelease() #2
 
-attributes #0 = { nounwind "prefer-vector-width"="512" "target-cpu"="x86-64" "target-features"="+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16,+amx-tile,+amx-bf16,+amx-int8" "tune-cpu"="sapphirerapids" }
+attributes #0 = { nounwind "prefer-vector-width"="512" "target-cpu"="x86-64" "target-features"="+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16,+avx512vnni,+amx-tile,+amx-bf16,+amx-int8" "tune-cpu"="sapphirerapids" }
 attributes #1 = { nocallback nofree nosync nounwind speculatable willreturn memory(none) }
 attributes #2 = { nounwind }
