@@ -4,6 +4,7 @@
 #include <llvm/IR/IntrinsicsX86.h>
 
 #include "compiler/emit_cpu_common.h"
+#include "compiler/quant_range.h"
 
 namespace convoke {
 
@@ -81,17 +82,15 @@ Value* CpuEmitter::float_to_half(Value* value, int width) {
 
 Value* CpuEmitter::integer_to_float(Value* value, DataType type, int width) {
   llvm::Type* words = ivec(width);
-  return b.CreateSIToFP(type == DataType::kU8   ? b.CreateZExt(value, words)
-                        : type == DataType::kS8 ? b.CreateSExt(value, words)
-                                                : value,
-                        vec(width));
+  return b.CreateSIToFP(
+      type == DataType::kU8 ? b.CreateZExt(value, words) : b.CreateSExt(value, words), vec(width));
 }
 
 Value* CpuEmitter::float_to_integer(Value* value, DataType type, int width) {
-  const bool s8 = type == DataType::kS8;
+  const QuantRange range = quant_range(type);
   llvm::Constant* zero = llvm::Constant::getNullValue(vec(width));
-  llvm::Constant* low = llvm::ConstantFP::get(vec(width), s8 ? -128 : 0);
-  llvm::Constant* high = llvm::ConstantFP::get(vec(width), s8 ? 127 : 255);
+  llvm::Constant* low = llvm::ConstantFP::get(vec(width), range.low);
+  llvm::Constant* high = llvm::ConstantFP::get(vec(width), range.high);
   Value* number = b.CreateSelect(b.CreateFCmpUNO(value, value), zero, value);
   number = b.CreateSelect(b.CreateFCmpOLT(number, low), low, number);
   number = b.CreateSelect(b.CreateFCmpOGT(number, high), high, number);
@@ -103,7 +102,7 @@ Value* CpuEmitter::float_to_integer(Value* value, DataType type, int width) {
 }
 
 Value* CpuEmitter::widen(Value* value, DataType type, int width) {
-  if (is_integer(type) || type == DataType::kS32) return integer_to_float(value, type, width);
+  if (is_integer(type)) return integer_to_float(value, type, width);
   return type == DataType::kBf16 ? bf16_to_float(value, width) : half_to_float(value, width);
 }
 

@@ -1,4 +1,4 @@
-// The integers of the 8-bit types, in one place for scales, calibration and layers.
+// The integers of the 8-bit types, in one place for scales, calibration, layers, kernels and plans.
 #pragma once
 
 #include <string>

@@ -6,6 +6,7 @@
 
 #include "compiler/epilogue.h"
 #include "compiler/kernel_config.h"
+#include "compiler/quant_range.h"
 #include "convoke/convoke.hpp"
 #include "runtime/pattern_checks.h"
 #include "runtime/target.h"
@@ -179,11 +180,10 @@ struct Plan::Impl {
     if (zero == 0) return;
     if (spec.quant.empty())
       refuse(fmt::format("x_zero is {}, but this plan has no zero point: add quant=zp", zero));
-    const bool s8 = spec.x_type == DataType::kS8;
-    const int least = s8 ? -128 : 0, most = s8 ? 127 : 255;
-    if (zero < least || zero > most)
+    const QuantRange range = quant_range(spec.x_type);
+    if (zero < range.low || zero > range.high)
       refuse(fmt::format("x_zero is {}: a zero point of {} is {} to {}", zero,
-                         to_string(spec.x_type), least, most));
+                         to_string(spec.x_type), range.low, range.high));
   }
 };
 
