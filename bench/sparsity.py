@@ -5,19 +5,24 @@
   bench/sparsity.py table OUT.jsonl           Markdown: one row a kind and keep ratio, mean over the layers
   bench/sparsity.py layers OUT.jsonl WORD     Markdown: one row a layer of one word (channel:0.5), with byte floors
   bench/sparsity.py picture OUT.jsonl X.svg   time by keep ratio
+  bench/sparsity.py check OUT.jsonl           Markdown: what is asked of each layer, met or missed; exit status 1 if anything is missed
 
-`run` tunes (--budget SECONDS for each word; 0: not at all) and measures (--measure SECONDS for each word); what it does not know it hands to convoke, so that
-every selector works. Patterns are drawn by --seed. A share is the sparse time over the dense one of the same run; means are
-geometric, weighted by how often the network runs a layer. Python's standard library only.
+`run` tunes (--budget SECONDS for each word; 0: not at all) and measures (--measure SECONDS for each word); what it does not know it hands to convoke, so
+that every selector works. Patterns are drawn by --seed. A share is the sparse time over the dense one of the same run; means are
+geometric, weighted by how often the network runs a layer. `table` and `picture` take --floors F: only layers whose dense kernel takes at
+least F times its byte floor. Python's standard library only.
 """
 
 import argparse
 import datetime
+import fnmatch
 import json
 import math
 import os
+import re
 import subprocess
 import sys
+import types
 
 from report import fail, git_commit, print_table
 
@@ -25,6 +30,29 @@ KINDS = ("channel:{}", "channel:{}@4", "input:{}", "input:{}@8", "input:{}@64", 
          "block:{}@128x64", "unstructured:{}")
 RATIOS = ("0.75", "0.6", "0.5", "0.25", "0.1")
 COLOURS = ("#1b6ca8", "#c0392b", "#27864a", "#8e44ad", "#d17a00", "#16888a", "#7f5539", "#c2185b", "#555555", "#6b8e23")
+
+# What `check` asks, by target: words, the most time as a share of dense, and the layers it is asked of. A layer has c and k (of a group),
+# r, s, net (the list's name) and floors (its dense time over its byte floor).
+GOALS = {
+    "cuda": (
+        ("channel:0.5", 0.60, lambda layer: layer.floors >= 2),
+        ("channel:0.25", 0.36, lambda layer: layer.floors >= 2),
+        ("channel:0.5@4", 0.60, lambda layer: layer.floors >= 2),
+        ("input:0.5@64", 0.62, lambda layer: layer.floors >= 2 and layer.c >= 128),
+        ("input:0.25@64", 0.40, lambda layer: layer.floors >= 2 and layer.c >= 256),
+        ("input:0.5@8", 0.75, lambda layer: layer.floors >= 2),
+        ("block:0.5@64x64", 0.66, lambda layer: layer.floors >= 2),
+        ("block:0.25@64x64", 0.42, lambda layer: layer.floors >= 2),
+        ("nm:2:4", 0.75, lambda layer: layer.floors >= 2 and min(layer.c, layer.k) >= 256),
+    ),
+    "cpu": (
+        ("channel:0.5", 0.58, lambda layer: layer.r == layer.s == 3),
+        ("input:0.5*", 0.58, lambda layer: layer.r == layer.s == 3),
+        ("block:0.5@*", 0.58, lambda layer: layer.r == layer.s == 3),
+        ("unstructured:0.1", 0.30, lambda layer: layer.r == layer.s == 3 or layer.net.startswith("lenet")),
+        ("unstructured:0.2", 0.50, lambda layer: layer.r == layer.s == 3 or layer.net.startswith("lenet")),
+    ),
+}
 
 
 def words_of(kinds, ratios):
@@ -67,8 +95,12 @@ def run(arguments, selectors):
         write({"summary": {key: summary.get(key) for key in ("device", "model", "driver", "compiler", "threads")}})
 
 
-def load(path):
-    """(run, {word: {layer: record}}, summary)."""
+def floors_of(record):
+    return record["time_us"] / record["bytes_us"] if record.get("bytes_us") else 0
+
+
+def load(path, floors=0):
+    """(run, {word: {layer: record}}, summary), of the layers whose dense time is at least so many byte floors."""
     run_info, by_word, summary = {}, {}, None
     try:
         with open(path, encoding="utf-8") as lines:
@@ -85,7 +117,10 @@ def load(path):
         fail(f"{path}: {error}")
     if summary is None or "none" not in by_word:
         fail(f"{path}: no dense times or no summary: the run did not finish")
-    return run_info, by_word, summary
+    wanted = [layer for layer, record in by_word["none"].items() if floors_of(record) >= floors]
+    if not wanted:
+        fail(f"{path}: no layer's dense kernel takes {floors:g} times its byte floor")
+    return run_info, {word: {layer: records[layer] for layer in wanted if layer in records} for word, records in by_word.items()}, summary
 
 
 def mean(values_and_weights):
@@ -104,6 +139,10 @@ def kind_of(word):
     return head if head.startswith("nm:") else head.split(":")[0] + (f" {size}" if size else "")
 
 
+def baked(by_word):
+    return [word for word in by_word if word != "none" and not word.endswith(":bound")]
+
+
 def shares(by_word, word, masked=None):
     """(share of dense, weight) of the layers; of those that run masked or sparse alone if asked for."""
     dense = by_word["none"]
@@ -115,8 +154,8 @@ def heading(path, run_info, summary):
     print(f"{os.path.splitext(os.path.basename(path))[0]}: {summary['model']}, {run_info['date']}, {run_info['commit']}\n")
 
 
-def table(path):
-    run_info, by_word, summary = load(path)
+def table(path, floors):
+    run_info, by_word, summary = load(path, floors)
     heading(path, run_info, summary)
     rows = []
     for word in by_word:
@@ -143,13 +182,13 @@ def layers(path, word):
     print_table(["layer", "dense, us", "us", "byte floor, us", "share of dense", "floor's share", "configuration"], rows)
 
 
-def picture(path, out):
-    run_info, by_word, summary = load(path)
+def picture(path, out, floors):
+    run_info, by_word, summary = load(path, floors)
     lines = {}
-    for word in by_word:
-        if word != "none" and shares(by_word, word):
+    for word in baked(by_word):
+        if shares(by_word, word):
             lines.setdefault(kind_of(word), []).append((keep_of(word), mean(shares(by_word, word))))
-    floors = {}  # of channel-like bytes: the least that any kind needs at a ratio
+    by_bytes = {}  # of channel-like bytes: the least that any kind needs at a ratio
     for word, records in by_word.items():
         if word == "none":
             continue
@@ -157,7 +196,7 @@ def picture(path, out):
                  if r.get("bytes_us") and layer in by_word["none"]]
         if found:
             keep = keep_of(word)
-            floors[keep] = min(floors.get(keep, math.inf), mean(found))
+            by_bytes[keep] = min(by_bytes.get(keep, math.inf), mean(found))
     width, height, left, top, plot = 720, 440, 60, 40, (440, 340)
     most = max([1.1] + [share for points in lines.values() for _, share in points])
     across = lambda keep: left + plot[0] * keep
@@ -186,13 +225,92 @@ def picture(path, out):
 
     curve("dense", [(0, 1), (1, 1)], 'stroke="#000" stroke-width="1" stroke-dasharray="6 3"')
     curve("share = ratio", [(0, 0), (1, 1)], 'stroke="#999" stroke-width="1" stroke-dasharray="2 3"')
-    if floors:
-        curve("byte floor", list(floors.items()), 'stroke="#999" stroke-width="2" stroke-dasharray="1 2"')
+    if by_bytes:
+        curve("byte floor", list(by_bytes.items()), 'stroke="#999" stroke-width="2" stroke-dasharray="1 2"')
     for i, (kind, points) in enumerate(lines.items()):
         curve(kind, points, f'stroke="{COLOURS[i % len(COLOURS)]}" stroke-width="2"')
-    parts.append(f'<text x="{left}" y="{height - 4}" font-size="10" fill="#666">{run_info["date"]}, {run_info["commit"]}</text></svg>')
+    parts.append(f'<text x="{left}" y="{height - 4}" font-size="10" fill="#666">{run_info["date"]}, {run_info["commit"]}'
+                 f'{f"; layers whose dense time is at least {floors:g} byte floors" if floors else ""}</text></svg>')
     with open(out, "w", encoding="utf-8") as file:
         file.write("\n".join(parts) + "\n")
+
+
+def layer_of(record, net):
+    sizes = {name: int(value) for name, value in re.findall(r"([a-z]+)(\d+)", record["problem"].split()[0])}
+    groups = sizes.get("g", 1)
+    return types.SimpleNamespace(c=sizes["ic"] // groups, k=sizes["oc"] // groups, r=sizes["kh"], s=sizes.get("kw", sizes["kh"]), net=net,
+                                 floors=floors_of(record))
+
+
+def one_unit(word, layer):
+    """Whether the layer has a single unit of the word, so that nothing can be pruned."""
+    kind, size = word.split(":")[0], word.partition("@")[2].partition(":")[0]
+    return kind in ("channel", "input") and {"channel": layer.k, "input": layer.c}[kind] <= int(size or 1)
+
+
+def goals_met(by_word, net):
+    """[(word, limit, {layer: share})] of the goals whose words were measured; prints every layer's shares, those that miss in bold."""
+    dense = by_word["none"]
+    layers_of = {name: layer_of(record, net) for name, record in dense.items()}
+    target = next(iter(dense.values()))["target"].split(":")[0]
+    asked = []
+    for pattern, limit, holds in GOALS.get(target, ()):
+        for word in fnmatch.filter(baked(by_word), pattern):
+            asked.append((word, limit, {name: record["time_us"] / dense[name]["time_us"] for name, record in by_word[word].items()
+                                        if name in dense and holds(layers_of[name]) and not one_unit(word, layers_of[name])}))
+    rows = []
+    for name, record in dense.items():
+        cells = [("{:.3f}" if of[name] <= limit else "**{:.3f}**").format(of[name]) if name in of else "" for _, limit, of in asked]
+        rows.append([name, f"{record['time_us']:.1f}", f"{layers_of[name].floors:.1f}", *cells])
+    print_table(["layer", "dense, us", "in byte floors", *(f"{word}, {limit:.2f}" for word, limit, _ in asked)], rows)
+    return asked
+
+
+def over(by_word, word, base):
+    """{"word, layer": time over that of another word}."""
+    return {f"{word}, {layer}": record["time_us"] / by_word[base][layer]["time_us"] for layer, record in by_word[word].items()
+            if layer in by_word[base]}
+
+
+def rises(by_word):
+    """{"kind, layer": the most that a ratio takes over the least of the higher ones and dense}, of kinds with several ratios."""
+    by_kind, found = {}, {}
+    for word in sorted(baked(by_word), key=keep_of, reverse=True):
+        by_kind.setdefault(kind_of(word), []).append(word)
+    for kind, words in by_kind.items():
+        for layer, record in by_word["none"].items() if len(words) > 1 else ():
+            least, most = record["time_us"], 0
+            for time in (by_word[word][layer]["time_us"] for word in words if layer in by_word[word]):
+                most, least = max(most, time / least), min(least, time)
+            found[f"{kind}, {layer}"] = most
+    return found
+
+
+def check(path, oracle, rise, bound):
+    """Whether all that is asked is met."""
+    run_info, by_word, summary = load(path)
+    heading(path, run_info, summary)
+    lists = [value for option, value in zip(run_info["selectors"], run_info["selectors"][1:]) if option == "--problems"]
+    goals = goals_met(by_word, os.path.splitext(os.path.basename(lists[0]))[0] if lists else "")
+    everywhere, to_baked = {}, {}
+    for word in by_word:
+        if word != "none":
+            everywhere.update(over(by_word, word, "none"))
+        if word.endswith(":bound") and word.removesuffix(":bound") in by_word:
+            to_baked.update(over(by_word, word, word.removesuffix(":bound")))
+    if not everywhere:
+        fail(f"{path} has only dense times: there is nothing to check")
+    rules = [("every word: share of dense", oracle, everywhere), ("a ratio over the least of the higher ones", 1 + rise, rises(by_word)),
+             ("bound over baked", bound, to_baked)]
+    rows, fine = [], True
+    for what, limit, of in goals + rules:
+        missed = sorted(((share, name) for name, share in of.items() if share > limit), reverse=True)
+        fine = fine and not missed
+        where = "in bold above" if missed and (what, limit, of) in goals else "; ".join(f"{name} {share:.3f}" for share, name in missed)
+        rows.append([what, f"{limit:.2f}", f"{len(of) - len(missed)} of {len(of)}", f"{max(of.values(), default=0):.3f}", where])
+    print()
+    print_table(["asked", "at most", "met", "most", "missed"], rows)
+    return fine
 
 
 def main():
@@ -205,22 +323,30 @@ def main():
     runner.add_argument("--ratios", default=",".join(RATIOS))
     runner.add_argument("--budget", type=float, default=60)
     runner.add_argument("--measure", type=float, help="default: convoke's own")
-    for name, more in (("table", ()), ("layers", ("word",)), ("picture", ("svg",))):
+    for name, more in (("table", ()), ("layers", ("word",)), ("picture", ("svg",)), ("check", ())):
         reader = commands.add_parser(name)
         reader.add_argument("file")
         for argument in more:
             reader.add_argument(argument)
+        if name in ("table", "picture"):
+            reader.add_argument("--floors", type=float, default=0, help="only layers whose dense time is at least so many byte floors (0: all)")
+        if name == "check":
+            reader.add_argument("--oracle", type=float, default=1.03, help="no word may take more than this share of dense (1.03)")
+            reader.add_argument("--rise", type=float, default=0.03, help="a lower ratio may take so much more time than a higher one (0.03)")
+            reader.add_argument("--bound", type=float, default=1.05, help="bound may take this share of baked (1.05)")
     arguments, selectors = parser.parse_known_args()
     if arguments.command == "run":
         run(arguments, selectors)
     elif selectors:
         parser.error(f"unknown: {' '.join(selectors)}")
     elif arguments.command == "table":
-        table(arguments.file)
+        table(arguments.file, arguments.floors)
     elif arguments.command == "layers":
         layers(arguments.file, arguments.word)
-    else:
-        picture(arguments.file, arguments.svg)
+    elif arguments.command == "picture":
+        picture(arguments.file, arguments.svg, arguments.floors)
+    elif not check(arguments.file, arguments.oracle, arguments.rise, arguments.bound):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,65 @@ class Sparsity(unittest.TestCase):
         self.measure()
         self.assertIn("it has channel:0.5", self.script("layers", self.out, "channel:0.9").stderr)
         self.assertEqual(self.script("table", self.out, "--nonsense").returncode, 2)
+        self.write({"none": 100})
+        self.assertIn("nothing to check", self.script("check", self.out).stderr)
+
+    def write(self, times, target="cuda:0", problem="mb128ic256ih14oc256kh3ph1 dtype=f16", problems="resnet18.txt"):
+        """A results file of one layer: {word: us}, its byte floor 10 us."""
+        with open(self.out, "w", encoding="utf-8") as file:
+            print(json.dumps({"run": {"date": "d", "commit": "c", "selectors": ["--problems", f"lists/{problems}"]}}), file=file)
+            for word, us in times.items():
+                print(json.dumps({"problem": problem, "name": "a", "count": 1, "time_us": us, "bytes_us": 10, "target": target, "config": "c",
+                                  "word": word}), file=file)
+            print(json.dumps({"summary": {"model": "M"}}), file=file)
+
+    def check(self, times, *arguments, **layer):
+        self.write(times, **layer)
+        done = self.script("check", self.out, *arguments)
+        self.assertEqual(done.stderr, "")
+        return done.returncode, done.stdout
+
+    def test_check_says_what_is_met(self):
+        status, out = self.check({"none": 100, "channel:0.5": 60, "channel:0.25": 36, "nm:2:4": 75, "channel:0.5:bound": 63})
+        self.assertEqual(status, 0)
+        self.assertIn("| layer | dense, us | in byte floors | channel:0.5, 0.60 | channel:0.25, 0.36 | nm:2:4, 0.75 |", out)
+        self.assertIn("| a | 100.0 | 10.0 | 0.600 | 0.360 | 0.750 |", out)
+        self.assertIn("| bound over baked | 1.05 | 1 of 1 | 1.050 |  |", out)
+
+    def test_check_says_what_is_missed(self):
+        status, out = self.check({"none": 100, "channel:0.5": 60.1})
+        self.assertEqual(status, 1)
+        self.assertIn("| **0.601** |", out)
+        self.assertIn("| channel:0.5 | 0.60 | 0 of 1 | 0.601 | in bold above |", out)
+        status, out = self.check({"none": 100, "block:0.9@64x64": 104})
+        self.assertEqual(status, 1)
+        self.assertIn("| every word: share of dense | 1.03 | 0 of 1 | 1.040 | block:0.9@64x64, a 1.040 |", out)
+        status, out = self.check({"none": 100, "channel:0.75": 57, "channel:0.6": 58, "channel:0.5": 59})
+        self.assertEqual(status, 1)  # each within 3 % of the one before, not of the least
+        self.assertIn("| a ratio over the least of the higher ones | 1.03 | 0 of 1 | 1.035 | channel, a 1.035 |", out)
+        status, out = self.check({"none": 100, "channel:0.5": 50, "channel:0.5:bound": 53})
+        self.assertEqual(status, 1)
+        self.assertIn("| bound over baked | 1.05 | 0 of 1 | 1.060 | channel:0.5:bound, a 1.060 |", out)
+        self.assertEqual(self.check({"none": 100, "channel:0.5": 50, "channel:0.5:bound": 53}, "--bound", "1.1")[0], 0)
+
+    def test_check_asks_only_what_holds_for_a_layer(self):
+        times = {"none": 100, "input:0.5@64": 90, "input:0.5@8": 90, "nm:2:4": 90}
+        self.assertEqual(self.check({"none": 19, "channel:0.5": 19})[0], 0)  # under two byte floors
+        self.assertEqual(self.check(times, problem="mb128ic8ih14oc256kh3ph1")[0], 0)  # one unit; too few channels
+        self.assertEqual(self.check(times, problem="mb128ic64ih14oc256kh3ph1")[0], 1)  # eight units of 8
+        self.assertEqual(self.check({"none": 100, "input:0.5@16": 59}, target="cpu", problem="mb1ic64ih14oc64kh3")[0], 1)
+        self.assertEqual(self.check({"none": 100, "input:0.5@16": 59}, target="cpu", problem="mb1ic64ih14oc64kh1")[0], 0)
+        self.assertEqual(self.check({"none": 100, "unstructured:0.1": 40}, target="cpu", problem="mb1ic8ih1oc8kh1")[0], 0)
+        self.assertEqual(self.check({"none": 100, "unstructured:0.1": 40}, target="cpu", problem="mb1ic8ih1oc8kh1", problems="lenet_k3.txt")[0], 1)
+
+    def test_floors_leave_out_layers_at_their_bytes(self):
+        self.measure()
+        self.assertIn("no layer's dense kernel takes 3 times", self.script("table", self.out, "--floors", "3").stderr)
+        self.assertIn("| channel:0.5 | 0.59 |", self.script("table", self.out, "--floors", "2").stdout)
+        svg = os.path.join(self.directory.name, "x.svg")
+        self.assertEqual(self.script("picture", self.out, svg, "--floors", "2").returncode, 0)
+        with open(svg, encoding="utf-8") as file:
+            self.assertIn("; layers whose dense time is at least 2 byte floors", file.read())
 
 
 if __name__ == "__main__":
