@@ -249,20 +249,25 @@ def one_unit(word, layer):
 
 
 def goals_met(by_word, net):
-    """[(word, limit, {layer: share})] of the goals whose words were measured; prints every layer's shares, those that miss in bold."""
+    """[(word, limit, {layer: share}, layers whose byte floor alone misses)] of the goals whose words were measured. Prints the share of every
+    layer, one that misses in bold, with the floor's where that misses too."""
     dense = by_word["none"]
     layers_of = {name: layer_of(record, net) for name, record in dense.items()}
     target = next(iter(dense.values()))["target"].split(":")[0]
     asked = []
     for pattern, limit, holds in GOALS.get(target, ()):
         for word in fnmatch.filter(baked(by_word), pattern):
-            asked.append((word, limit, {name: record["time_us"] / dense[name]["time_us"] for name, record in by_word[word].items()
-                                        if name in dense and holds(layers_of[name]) and not one_unit(word, layers_of[name])}))
+            records = {name: record for name, record in by_word[word].items()
+                       if name in dense and holds(layers_of[name]) and not one_unit(word, layers_of[name])}
+            floor = {name: (record.get("bytes_us") or 0) / dense[name]["time_us"] for name, record in records.items()}
+            asked.append((word, limit, {name: record["time_us"] / dense[name]["time_us"] for name, record in records.items()},
+                          {name: share for name, share in floor.items() if share > limit}))
     rows = []
     for name, record in dense.items():
-        cells = [("{:.3f}" if of[name] <= limit else "**{:.3f}**").format(of[name]) if name in of else "" for _, limit, of in asked]
+        cells = [("{:.3f}" if of[name] <= limit else "**{:.3f}**").format(of[name]) + (f" (floor {floor[name]:.2f})" if name in floor else "")
+                 if name in of else "" for _, limit, of, floor in asked]
         rows.append([name, f"{record['time_us']:.1f}", f"{layers_of[name].floors:.1f}", *cells])
-    print_table(["layer", "dense, us", "in byte floors", *(f"{word}, {limit:.2f}" for word, limit, _ in asked)], rows)
+    print_table(["layer", "dense, us", "in byte floors", *(f"{word}, {limit:.2f}" for word, limit, *_ in asked)], rows)
     return asked
 
 
@@ -303,11 +308,13 @@ def check(path, oracle, rise, bound):
     rules = [("every word: share of dense", oracle, everywhere), ("a ratio over the least of the higher ones", 1 + rise, rises(by_word)),
              ("bound over baked", bound, to_baked)]
     rows, fine = [], True
-    for what, limit, of in goals + rules:
+    for what, limit, of, *floor in goals + rules:
         missed = sorted(((share, name) for name, share in of.items() if share > limit), reverse=True)
         fine = fine and not missed
-        where = "in bold above" if missed and (what, limit, of) in goals else "; ".join(f"{name} {share:.3f}" for share, name in missed)
-        rows.append([what, f"{limit:.2f}", f"{len(of) - len(missed)} of {len(of)}", f"{max(of.values(), default=0):.3f}", where])
+        where = "; ".join(f"{name} {share:.3f}" for share, name in missed)
+        if floor and missed:
+            where = "in bold above" + (f", {len(floor[0])} by the byte floor alone" if floor[0] else "")
+        rows.append([what, f"{limit:.2f}", f"{len(of) - len(missed)} of {len(of)}", f"{max(of.values()):.3f}" if of else "", where])
     print()
     print_table(["asked", "at most", "met", "most", "missed"], rows)
     return fine
