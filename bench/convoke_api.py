@@ -132,6 +132,7 @@ class Spec(_Handle):
     def fields(self):
         fields = Fields()
         self.library.call("convoke_spec_get", self.handle, byref(fields))
+        fields.spec = self  # whose texts they are
         return fields
 
     def __str__(self):
@@ -173,7 +174,14 @@ class Plan(_Handle):
     def config(self):
         return self.info().config.decode()
 
-    def launch(self, x, w, y, workspace=(None, 0), stream=None):
-        """Each buffer is (address, bytes)."""
-        arguments = LaunchArgs(Buffer(*x), Buffer(*w), Buffer(*y), None, 0, Buffer(None, 0), Buffer(*workspace), 0, stream, 0)
+    @property
+    def operand_names(self):
+        info = self.info()
+        return [info.operand_names[i].decode() for i in range(info.operand_count)]
+
+    def launch(self, x, w, y, workspace=(None, 0), stream=None, operands=()):
+        """Each buffer is (address, bytes); operands in the order of operand_names."""
+        spans = (Buffer * len(operands))(*(Buffer(*operand) for operand in operands))
+        arguments = LaunchArgs(Buffer(*x), Buffer(*w), Buffer(*y), spans, len(operands), Buffer(None, 0), Buffer(*workspace), 0,
+                               stream, 0)
         self.library.call("convoke_plan_launch", self.handle, byref(arguments))

@@ -4,6 +4,7 @@
   bench/report.py record OUT.jsonl -- build/release/bin/convoke bench --peer onednn --problems FILE --json
   bench/report.py table bench/results/*.jsonl             Markdown for the README: one row a file
   bench/report.py layers bench/results/X.jsonl            Markdown: one row a problem, slowest ratio first
+      --floors F     for 8-bit runs beside our own f16: what counts as far from the byte floor (default 1.5)
 
 The mean is geometric over the layers, each weighted by how often the network runs it; `ratio` is the
 peer's time over ours, so more is better for us. Where a run has cold and warm figures, times are cold
@@ -16,6 +17,7 @@ import datetime
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -76,6 +78,17 @@ def named_rows(records):
     return rows, sorted({name for of_problem in rows.values() for name in of_problem})
 
 
+def beside_f16(records):
+    """8-bit records with our own f16's time beside them, whatever the peer says."""
+    return [r for r in records if r.get("f16_ratio") and not r.get("row")]
+
+
+def far_from_floor(record, floors):
+    """Whether a layer has the channels for tensor cores and takes so many times as long as its bytes."""
+    channels = int(re.search(r"ic(\d+)", record["problem"]).group(1))
+    return channels >= 128 and record["time_us"] >= floors * record["bytes_us"]
+
+
 def label(record):
     return record.get("name") or record["problem"]
 
@@ -118,6 +131,7 @@ def print_table(heads, rows):
 def table(paths):
     loaded = [(path, *load(path)[1:]) for path in paths]
     with_warm = any(r.get("warm_ratio") for _, records, _ in loaded for r in records)
+    with_f16 = any(beside_f16(records) for _, records, _ in loaded)
     names = sorted({name for _, records, _ in loaded for name in named_rows(records)[1]})
     rows = []
     for path, records, summary in loaded:
@@ -131,29 +145,35 @@ def table(paths):
                number(sum(r["count"] * r["peer_us"] for r in timed) / 1000), number(weighted_mean(timed)),
                number(least["ratio"]), label(least)]
         row += [number(weighted_mean(timed, "warm_ratio"))] if with_warm else []
+        row += [number(weighted_mean(beside_f16(records), key)) for key in ("f16_ratio", "f16_warm_ratio")] if with_f16 else []
         row += [number(weighted_mean([r for r in records if r.get("row") == name])) for name in names]
         rows.append(row)
     heads = ["run", "device", "threads", "layers", "ours, ms", "peer", "peer's, ms", "mean ratio", "least ratio", "layer"]
     heads += ["mean ratio, warm"] if with_warm else []
+    heads += ["mean ratio to our f16", "warm"] if with_f16 else []
     print_table(heads + [f"mean ratio of {name}" for name in names], rows)
 
 
-def layers(path):
+def layers(path, floors):
     run, records, summary = load(path)
     timed = compared(path, records)
     when = f", {run['date']}, {run['commit']}" if run else ""
     print(f"{summary['device']}, {summary['driver']}, {summary['compiler']}, against {timed[0]['peer_version']}{when}\n")
     beside, names = named_rows(records)
     with_warm = any(r.get("warm_ratio") for r in timed)
+    against_f16 = beside_f16(records)
     heads = ["layer", "count", "ours, us", "GFLOP/s", "configuration", "peer's, us", "peer's kernel", "ratio"]
     heads += ["ours warm, us", "peer's warm, us", "ratio warm"] if with_warm else []
+    heads += ["our f16, us", "ratio to it", "warm"] if against_f16 else []
     heads += [f"{name}, us" for name in names]
     rows = []
-    for r in sorted(timed, key=lambda r: r["ratio"]):
+    for r in sorted(timed, key=lambda r: r["ratio"]) + [r for r in against_f16 if not r.get("ratio")]:
         row = [f"{label(r)} `{r['problem']}`", str(r["count"]), number(r["time_us"], 1), number(r["gflops"], 0),
-               f"`{r['config']}`", number(r["peer_us"], 1), r.get("peer_implementation") or "", number(r["ratio"])]
+               f"`{r['config']}`", number(r.get("peer_us"), 1), r.get("peer_implementation") or "", number(r.get("ratio"))]
         if with_warm:
             row += [number(r.get("warm_us"), 1), number(r.get("peer_warm_us"), 1), number(r.get("warm_ratio"))]
+        if against_f16:
+            row += [number(r.get("f16_us"), 1), number(r.get("f16_ratio")), number(r.get("f16_warm_ratio"))]
         for name in names:
             other = beside.get(r["problem"], {}).get(name, {})
             row.append(number(other.get("time_us"), 1) or other.get("status", ""))
@@ -165,6 +185,12 @@ def layers(path):
     print(f"\nMean ratio, weighted by count: {weighted_mean(timed):.3f}; least: {min(r['ratio'] for r in timed):.3f}")
     if with_warm:
         print(f"Warm: {weighted_mean(timed, 'warm_ratio'):.3f}")
+    if against_f16:
+        print(f"Our own f16's time over ours: {weighted_mean(against_f16, 'f16_ratio'):.3f} over {len(against_f16)} layers")
+        far = [r for r in against_f16 if far_from_floor(r, floors)]
+        if far:
+            print(f"Of these, with at least 128 channels and {floors:g} times their byte floor: {weighted_mean(far, 'f16_ratio'):.3f} "
+                  f"over {len(far)} layers")
 
 
 def main():
@@ -174,7 +200,9 @@ def main():
     recorder.add_argument("out")
     recorder.add_argument("argv", nargs=argparse.REMAINDER)
     commands.add_parser("table", help="one Markdown row a file").add_argument("files", nargs="+")
-    commands.add_parser("layers", help="one Markdown row a problem").add_argument("file")
+    of_layers = commands.add_parser("layers", help="one Markdown row a problem")
+    of_layers.add_argument("file")
+    of_layers.add_argument("--floors", type=float, default=1.5, help="far from the byte floor: this many times it (default 1.5)")
     arguments = parser.parse_args()
     if arguments.command == "record":
         argv = arguments.argv
@@ -182,7 +210,7 @@ def main():
     elif arguments.command == "table":
         table(arguments.files)
     else:
-        layers(arguments.file)
+        layers(arguments.file, arguments.floors)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,24 @@ class Report(unittest.TestCase):
         self.assertIn("| mean ratio, warm | mean ratio of study |", out)
         self.assertIn("| net | M | 2 | 2 | 0.40 | oneDNN 9 | 0.62 | 1.19 | 0.25 | b | 2.00 | 0.50 |", out)
 
+    def test_8_bit_runs_beside_our_own_f16(self):
+        def s8(name, problem, ratio, theirs, **more):
+            return {**layer(name, 1, 100, theirs), "problem": problem, "bytes_us": 50, "f16_us": 100 * ratio, "f16_ratio": ratio,
+                    "f16_warm_ratio": 1.0, **more}
+
+        self.write(s8("a", "mb1ic128ih4oc8", 2.0, 200), s8("b", "mb1ic64ih4oc8", 0.5, 100), s8("c", "mb1ic256", 1.0, 100, bytes_us=99),
+                   s8("d", "mb1ic3", 1.0, None, reason="cuDNN has none"), SUMMARY)
+        out = self.run_report("layers", self.path).stdout
+        self.assertIn("| our f16, us | ratio to it | warm |", out)
+        self.assertIn("| 200.0 |  | 2.00 | 200.0 | 2.00 | 1.00 |", out)
+        self.assertIn("| d `mb1ic3` | 1 | 100.0 | 1 | `cpu:direct` |  |  |  | 100.0 | 1.00 | 1.00 |", out)
+        self.assertIn("Not compared: d: cuDNN has none", out)
+        self.assertIn("Our own f16's time over ours: 1.000 over 4 layers\n", out)
+        self.assertIn("at least 128 channels and 1.5 times their byte floor: 2.000 over 1 layer", out)
+        self.assertIn("1 times their byte floor: 1.414 over 2 layers", self.run_report("layers", "--floors", "1", self.path).stdout)
+        self.assertIn("| net | M | 2 | 3 of 4 | 0.30 | oneDNN 9 | 0.40 | 1.26 | 1.00 | b | 1.00 | 1.00 |",
+                      self.run_report("table", self.path).stdout)
+
     def test_a_run_described_twice_is_merged(self):
         self.write({"run": {"date": "D", "commit": "C"}}, {"run": {"date": "E"}}, layer("a", 1, 100, 100), SUMMARY)
         self.assertIn("oneDNN 9, E, C", self.run_report("layers", self.path).stdout)
