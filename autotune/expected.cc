@@ -71,8 +71,8 @@ ReferenceResult reference_sums(Target* target, const ConvSpec& spec, const Input
   const ReferenceArgs args{inputs.x.data(), inputs.w.data(), {}, batch, inputs.x_zero};
   ReferenceResult result;
   result.value.resize(spec.y_elements(batch));
-  if (target == nullptr || inputs.x_zero != 0 ||
-      !target->reference_sums(sums, batch, args.x, args.w, result.value.data()))
+  if (target == nullptr ||
+      !target->reference_sums(sums, batch, args.x, args.w, args.x_zero, result.value.data()))
     return reference_fprop(sums, args, executor, want_magnitude);
   if (want_magnitude) result.magnitude = reference_magnitude(sums, args, executor);
   return result;

@@ -149,8 +149,12 @@ std::string why_unsupported_cuda(const ConvSpec& spec, const CudaDevice& device)
   const auto floating = [](DataType type) {
     return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kBf16;
   };
+  if (is_integer(spec.x_type)) {
+    if (std::string why = why_not_integer(spec); !why.empty()) return why;
+    return why_not_quantised(spec);
+  }
   if (!floating(spec.x_type) && spec.x_type != DataType::kTf32)
-    return fmt::format("type {} is not built for CUDA yet; f32, tf32, f16 and bf16 are",
+    return fmt::format("type {} is not built for CUDA yet; f32, tf32, f16, bf16, s8 and u8 are",
                        to_string(spec.x_type));
   if (spec.w_type != spec.x_type)
     return fmt::format("weights of type {} beside images of type {} are not built for CUDA yet",

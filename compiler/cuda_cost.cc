@@ -46,6 +46,7 @@ double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
   if (c.family == Family::kFma) return d.capability == 80 ? 48 : 94;
   const double half = d.capability >= 90 && !small ? 1270 : small ? 256 : 1024;
   if (c.sparse == cuda::Sparse::kPairs) return kPairsRate * half;
+  if (cuda::is_integer(c.x_type)) return 2 * half;
   return c.x_type == cuda::Type::kTf32 ? half / 2 : half;
 }
 
@@ -201,7 +202,9 @@ class GemmModel {
 double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
                  std::int64_t batch) {
   const double m = c.block_m, n = c.block_n, size = cuda::size_of(c.x_type);
-  const double convert = size == 2 ? 1.5 : 1;  // 2-byte elements are widened first
+  // 2-byte elements are widened first; four bytes are multiplied at once, but one channel alone.
+  const bool dots = size == 1 && c.family == Family::kDirect && c.block_k >= 4;
+  const double convert = size == 2 ? 1.5 : dots ? 0.5 : size == 1 ? 3 : 1;
   const double taps = spec.mean_valid_r() * spec.mean_valid_s();
   double items = 0, loads = 0, steps = 0, macs = 0;  // of a thread, loads in cycles of a warp
   if (c.family == Family::kDepthwise) {

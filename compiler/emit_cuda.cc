@@ -10,6 +10,7 @@
 #include "compiler/cuda_sparse.h"
 #include "compiler/cuda_weights.h"
 #include "compiler/epilogue.h"
+#include "compiler/sparsity.h"
 #include "convoke/error.h"
 #include "templates/conv_config.h"
 
@@ -31,6 +32,12 @@ cuda::Type template_type(DataType type) {
       return cuda::Type::kF16;
     case DataType::kBf16:
       return cuda::Type::kBf16;
+    case DataType::kS8:
+      return cuda::Type::kS8;
+    case DataType::kU8:
+      return cuda::Type::kU8;
+    case DataType::kS32:
+      return cuda::Type::kS32;
     default:
       throw Error(ErrorCode::kUnsupported,
                   fmt::format("no CUDA kernel of type {}", to_string(type)));
@@ -69,6 +76,12 @@ const char* enumerator(cuda::Type type) {
       return "Type::kF16";
     case cuda::Type::kBf16:
       return "Type::kBf16";
+    case cuda::Type::kS8:
+      return "Type::kS8";
+    case cuda::Type::kU8:
+      return "Type::kU8";
+    case cuda::Type::kS32:
+      return "Type::kS32";
   }
   return "?";
 }
@@ -131,6 +144,7 @@ std::string initialisers(const ConvConfig& config) {
   add("pad_h", &ConvConfig::pad_h), add("pad_w", &ConvConfig::pad_w);
   add("operands", &ConvConfig::operands);
   add("per_channel_operands", &ConvConfig::per_channel_operands);
+  add("zero_point", &ConvConfig::zero_point);
   add("block_m", &ConvConfig::block_m), add("block_n", &ConvConfig::block_n);
   add("block_k", &ConvConfig::block_k);
   add("warps_m", &ConvConfig::warps_m), add("warps_n", &ConvConfig::warps_n);
@@ -156,11 +170,10 @@ std::string opening(const ConvConfig& config) {
 /// An entry: what NVRTC calls by name, over the family's function. `bounds` of its launch.
 std::string entry(const ConvConfig& config, const char* name, const std::string& bounds,
                   const std::string& function) {
-  const bool baked = cuda::reads_packed_weights(config) && !config.bound;
   return fmt::format(
       "extern \"C\" __global__ void __launch_bounds__({})\n"
       "{}(const __grid_constant__ ConvArgs args) {{ {}({}); }}\n",
-      bounds, name, function, baked ? "bake(args, kPattern)" : "args");
+      bounds, name, function, cuda::bakes_pattern(config) ? "bake(args, kPattern)" : "args");
 }
 std::string kernel_entry(const ConvConfig& config, const std::string& function) {
   return entry(config, "convoke_kernel", "threads(kConfig), min_blocks(kConfig)", function);
@@ -186,6 +199,7 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
     if (operand.per_channel) c.per_channel_operands |= 1u << c.operands;
     ++c.operands;
   }
+  c.zero_point = Quant::parse(spec.quant).zero_point;
   c.block_m = config.bm, c.block_n = config.bn, c.block_k = config.bk;
   c.warps_m = config.wm, c.warps_n = config.wn;
   c.stages = config.stages;
@@ -199,10 +213,10 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
 
 EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
   const ConvConfig c = make_conv_config(spec, config);
-  const bool sparse = cuda::reads_packed_weights(c);
-  std::string source = sparse ? "#include \"templates/pack.cuh\"\n" : "";
+  const bool packs = cuda::reads_packed_weights(c);
+  std::string source = packs ? "#include \"templates/pack.cuh\"\n" : "";
   source += opening(c);
-  if (sparse && !c.bound) {
+  if (cuda::bakes_pattern(c)) {
     if (spec.pattern == nullptr)
       throw Error(ErrorCode::kUsage,
                   fmt::format("sparsity {} says how much is kept, not what: set ConvSpec::pattern, "
@@ -212,13 +226,14 @@ EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
   }
   const bool code = c.sparse == cuda::Sparse::kCode;
   if (code) source += emit_kept_code(c, *spec.pattern);
-  source += Epilogue::parse(spec.epilogue).lower_cuda() +
+  // One rounding for each operation is what the result of 8-bit types is defined by.
+  source += Epilogue::parse(spec.epilogue).lower_cuda(!is_integer(spec.x_type)) +
             kernel_entry(c, fmt::format("run_{}<kConfig, Epilogue{}>", to_string(c.family),
                                         code ? ", KeptCode" : ""));
   if (cuda::has_reduce(c))
     source +=
         entry(c, "convoke_reduce", "reduce_threads(kConfig)", "run_reduce<kConfig, Epilogue>");
-  if (sparse) source += entry(c, "convoke_pack", "kPackThreads", "run_pack<kConfig>");
+  if (packs) source += entry(c, "convoke_pack", "kPackThreads", "run_pack<kConfig>");
   return {source + kClosing, c};
 }
 

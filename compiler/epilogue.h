@@ -96,8 +96,9 @@ class Epilogue {
 
   /// CUDA C++ of `struct Epilogue { float operator()(float acc, const float* operand) const; };`,
   /// on the device, where operand[i] is the value of operands()[i] at the output position. Uses
-  /// only +-*/, fminf-like comparisons, expf, tanhf and erff.
-  std::string lower_cuda() const;
+  /// only +-*/, fminf-like comparisons, expf, tanhf and erff. Unless `contract`, sums and products
+  /// are CUDA's intrinsics of one rounding each.
+  std::string lower_cuda(bool contract) const;
 
  private:
   friend class EpilogueParser;

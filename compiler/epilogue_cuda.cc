@@ -1,6 +1,6 @@
 // Lowering to CUDA C++: each operation becomes one named value, so that a comparison reads its
-// arguments once and the emitted text stays readable. Whether a * b + c contracts to one rounding
-// is the compiler's option (--fmad).
+// arguments once and the emitted text stays readable. Where a * b + c must not contract to one
+// rounding, the intrinsics say so: no compiler contracts those.
 #include <fmt/format.h>
 
 #include <array>
@@ -23,6 +23,8 @@ std::string float_literal(float value) {
 
 class CudaLowering {
  public:
+  explicit CudaLowering(bool contract) : contract_(contract) {}
+
   std::string lower(const Epilogue& epilogue) {
     std::array<std::string, kMaxEpilogueNodes> value;
     for (std::size_t i = 0; i < epilogue.nodes().size(); ++i) {
@@ -59,6 +61,9 @@ class CudaLowering {
     return result;
   }
   std::string binary(Text a, const char* sign, Text b) { return name(a + " " + sign + " " + b); }
+  std::string call(const char* function, Text a, Text b) {
+    return name(fmt::format("{}({}, {})", function, a, b));
+  }
   std::string max(Text a, Text b) { return name(fmt::format("{0} > {1} ? {0} : {1}", a, b)); }
   std::string min(Text a, Text b) { return name(fmt::format("{0} < {1} ? {0} : {1}", a, b)); }
   std::string relu6(Text x) { return min("6.0f", max("0.0f", x)); }
@@ -67,10 +72,13 @@ class CudaLowering {
   std::string operation(EpilogueOp op, Text a, Text b, Text c) {
     switch (op) {
       case EpilogueOp::kAdd:
+        return contract_ ? binary(a, "+", b) : call("__fadd_rn", a, b);
       case EpilogueOp::kSub:
+        return contract_ ? binary(a, "-", b) : call("__fsub_rn", a, b);
       case EpilogueOp::kMul:
+        return contract_ ? binary(a, "*", b) : call("__fmul_rn", a, b);
       case EpilogueOp::kDiv:
-        return binary(a, epilogue_op_info(op).name, b);
+        return binary(a, "/", b);
       case EpilogueOp::kMin:
         return min(a, b);
       case EpilogueOp::kMax:
@@ -106,12 +114,15 @@ class CudaLowering {
     return a;
   }
 
+  bool contract_;
   std::string body_;
   int count_ = 0;
 };
 
 }  // namespace
 
-std::string Epilogue::lower_cuda() const { return CudaLowering().lower(*this); }
+std::string Epilogue::lower_cuda(bool contract) const {
+  return CudaLowering(contract).lower(*this);
+}
 
 }  // namespace convoke

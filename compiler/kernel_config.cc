@@ -155,10 +155,8 @@ KernelConfig parse_config(std::string_view text) {
   return config;
 }
 
-namespace {
-
-/// Of the types of 8-bit problems; empty if they are computed.
 std::string why_not_integer(const ConvSpec& spec) {
+  if (!is_integer(spec.x_type)) return "";
   if (spec.w_type != DataType::kS8)
     return fmt::format("weights of type {} are not built; with x of s8 or u8 they must be s8",
                        to_string(spec.w_type));
@@ -171,8 +169,6 @@ std::string why_not_integer(const ConvSpec& spec) {
                        std::numeric_limits<std::int32_t>::max());
   return "";
 }
-
-}  // namespace
 
 double largest_integer_sum(const ConvSpec& spec) {
   const bool wide = spec.x_type == DataType::kU8 || !spec.quant.empty();
@@ -199,8 +195,7 @@ std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {
                          to_string(type));
     }
   }
-  if (is_integer(spec.x_type))
-    if (std::string why = why_not_integer(spec); !why.empty()) return why;
+  if (std::string why = why_not_integer(spec); !why.empty()) return why;
   if (!spec.sparsity.empty()) {
     try {
       sparsity_units(spec);

@@ -95,6 +95,8 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
 /// Of s8 or u8 images and s8 weights: the most that a sum of products may reach, 128*128 or 255*128
 /// (u8, or less a zero point) for each.
 double largest_integer_sum(const ConvSpec& spec);
+/// Why a problem of 8-bit types is computed nowhere; empty if it is, or has other types.
+std::string why_not_integer(const ConvSpec& spec);
 /// Whether families that read x as f32, as it is, add sums as exact as the spec's types ask for: in
 /// any order, and without a zero point.
 bool sums_fit_f32(const ConvSpec& spec);

@@ -141,6 +141,7 @@ void CudaKernel::launch(const LaunchArgs& args, WeightForm form) const {
   for (std::size_t i = 0; i < args.operand_count; ++i)
     kernel_args.operands[i] = usable(operand_names_[i].c_str(), args.operands[i].data);
   kernel_args.n = args.batch;
+  kernel_args.x_zero = args.x_zero;
   if (packs) {
     pack(args.w.data, args.pattern.data, args.workspace.data, args.stream);
     kernel_args.w = args.workspace.data;

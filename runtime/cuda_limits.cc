@@ -31,6 +31,7 @@ double cuda_peak_gflops(const CudaDevice& device, DataType type) {
   double per_clock = rates.f32;
   if (type == DataType::kTf32) per_clock = rates.tf32;
   if (type == DataType::kF16) per_clock = rates.half;
+  if (is_integer(type)) per_clock = 2 * rates.half;  // of all of these
   if (type == DataType::kBf16) per_clock = device.capability >= 80 ? rates.half : rates.f32;
   return per_clock * device.multiprocessors * device.clock_ghz;
 }

@@ -76,7 +76,7 @@ class CudaTarget final : public Target {
   }
   int build_threads() const override { return std::max(1, usable_cpus() - 1); }
   bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x, const void* w,
-                      double* sums) override;
+                      std::int32_t x_zero, double* sums) override;
   void build_reference_sums(const ConvSpec& spec) override { reference_kernel(spec); }
 
  private:
@@ -304,7 +304,7 @@ std::shared_ptr<const Kernel> CudaTarget::reference_kernel(const ConvSpec& spec)
 }
 
 bool CudaTarget::reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x,
-                                const void* w, double* sums) {
+                                const void* w, std::int32_t x_zero, double* sums) {
   const std::shared_ptr<const Kernel> kernel = reference_kernel(spec);
   if (!kernel) return false;
   const auto bytes = [](std::int64_t elements, int size) {
@@ -324,6 +324,7 @@ bool CudaTarget::reference_sums(const ConvSpec& spec, std::int64_t batch, const 
   args.x = {x_there.get(), x_bytes}, args.w = {w_there.get(), w_bytes};
   args.y = {y_there.get(), y_bytes};
   args.batch = batch;
+  args.x_zero = x_zero;
   kernel->launch(args, WeightForm::kPlain);
   copy_out(sums, y_there.get(), y_bytes);
   return true;

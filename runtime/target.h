@@ -156,9 +156,9 @@ class Target {
   /// that shares nothing with the emitted ones; all host memory: x of `batch` images, w, and
   /// y_elements(batch) sums in y's layout. False if the target has none: the host computes it then.
   virtual bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x,
-                              const void* w, double* sums) {
+                              const void* w, std::int32_t x_zero, double* sums) {
     static_cast<void>(spec), static_cast<void>(batch), static_cast<void>(x);
-    static_cast<void>(w), static_cast<void>(sums);
+    static_cast<void>(w), static_cast<void>(x_zero), static_cast<void>(sums);
     return false;
   }
   /// Builds what reference_sums() runs, ahead of it and on any thread. @throws Error as get does.

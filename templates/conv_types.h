@@ -6,11 +6,11 @@
 
 namespace convoke::cuda {
 
-enum class Type : int { kF32, kTf32, kF16, kBf16 };
+enum class Type : int { kF32, kTf32, kF16, kBf16, kS8, kU8, kS32 };
 enum class Layout : int { kNhwc, kNchw };
 
 /// The kernel families.
-///  kMma        implicit GEMM on mma.sync (f16, bf16, tf32), sm_80 and later
+///  kMma        implicit GEMM on mma.sync (f16, bf16, tf32, s8, u8), sm_80 and later
 ///  kFma        implicit GEMM on the FMA units (f32), sm_80 and later
 ///  kDirect     a few outputs a thread, no shared memory: every valid spec, sm_75 and later
 ///  kDepthwise  one or few input channels a group: bandwidth-bound, sm_75 and later
@@ -47,7 +47,7 @@ enum class Sparse : int { kDense, kMasked, kFilters, kLists, kPairs, kWeights, k
 
 struct ConvConfig {
   Family family = Family::kDirect;
-  Type x_type = Type::kF32, y_type = Type::kF32;              ///< the weights have x's type
+  Type x_type = Type::kF32, y_type = Type::kF32;              ///< of the weights: weight_type()
   Layout x_layout = Layout::kNhwc, y_layout = Layout::kNhwc;  ///< the weights follow x_layout
   long long c = 1, h = 1, w = 1;                              ///< all groups
   long long k = 1, r = 1, s = 1, p = 1, q = 1;
@@ -56,6 +56,7 @@ struct ConvConfig {
   long long pad_h = 0, pad_w = 0;
   int operands = 0;                   ///< of the epilogue
   unsigned per_channel_operands = 0;  ///< bit i: operand i is f32[k], else a tensor like y
+  bool zero_point = false;            ///< of s8 or u8 images ConvArgs::x_zero is subtracted
   // Tiles; a family says in its .cuh which it reads, the others are zero.
   int block_m = 0, block_n = 0, block_k = 0;  ///< pixels, filters, reduction of a block's tile
   int warps_m = 0, warps_n = 0;               ///< warps of a block along M and N
@@ -88,6 +89,7 @@ struct ConvArgs {
   const void* operands[kMaxOperands];  ///< of the epilogue, in its order
   long long n;                         ///< images
   const unsigned* pattern = nullptr;   ///< tables of a bound pattern (sparse_config.h), else null
+  int x_zero = 0;                      ///< read if ConvConfig::zero_point
 };
 
 struct Dim3 {
@@ -95,7 +97,12 @@ struct Dim3 {
 };
 
 constexpr long long ceil_div(long long a, long long b) { return (a + b - 1) / b; }
-constexpr int size_of(Type t) { return t == Type::kF16 || t == Type::kBf16 ? 2 : 4; }
+constexpr bool is_integer(Type t) { return t == Type::kS8 || t == Type::kU8; }
+constexpr int size_of(Type t) {
+  return is_integer(t) ? 1 : t == Type::kF16 || t == Type::kBf16 ? 2 : 4;
+}
+/// Of the weights beside images of a type.
+constexpr Type weight_type(Type x) { return x == Type::kU8 ? Type::kS8 : x; }
 constexpr bool is_gemm(Family f) { return f == Family::kMma || f == Family::kFma; }
 
 /// A range of taps of a filter axis that are valid at output `o`; begin may exceed end: none.

@@ -16,7 +16,7 @@ namespace convoke::cuda {
 template <ConvConfig kCfg>
 struct Depthwise {
   static constexpr bool kNhwc = kCfg.x_layout == Layout::kNhwc;
-  static constexpr Type kType = kCfg.x_type;
+  static constexpr Type kType = kCfg.x_type, kWeightType = weight_type(kCfg.x_type);
   static constexpr int kOutputs = kCfg.block_m, kFilters = kCfg.block_n;
   static constexpr int kInputs = depthwise_inputs(kCfg);
   static constexpr long long kMultiplier = kCfg.k / kCfg.groups;
@@ -51,11 +51,11 @@ struct Depthwise {
   }
 };
 
-/// The weights of tap row r of a thread's filters, widened.
+/// The weights of tap row r of a thread's filters, as they are multiplied.
 template <ConvConfig kCfg>
 struct FilterRow {
   using D = Depthwise<kCfg>;
-  float at[D::kTaps][D::kFilters];
+  Sum<kCfg> at[D::kTaps][D::kFilters];
 
   /// From the registers that hold all; r must be a constant after unrolling.
   __device__ __forceinline__ void take(const typename D::FilterPiece (&kept)[D::kFilterPieces],
@@ -65,8 +65,8 @@ struct FilterRow {
 #pragma unroll
       for (int i = 0; i < D::kFilters; ++i) {
         const int element_index = (i * static_cast<int>(kCfg.r) + r) * D::kTaps + s;
-        at[s][i] = multiplicand<D::kType>(
-            element<D::kType>(kept[element_index / D::kFilters], element_index % D::kFilters));
+        at[s][i] = factor<D::kWeightType>(kept[element_index / D::kFilters],
+                                          element_index % D::kFilters);
       }
   }
   /// From memory.
@@ -75,7 +75,7 @@ struct FilterRow {
     for (int s = 0; s < D::kTaps; ++s)
 #pragma unroll
       for (int i = 0; i < D::kFilters; ++i)
-        at[s][i] = multiplicand<D::kType>(load<D::kType>(w, ((k + i) * kCfg.r + r) * kCfg.s + s));
+        at[s][i] = load_factor<D::kWeightType>(w, ((k + i) * kCfg.r + r) * kCfg.s + s);
   }
 };
 
@@ -84,8 +84,8 @@ struct FilterRow {
 template <ConvConfig kCfg, bool kInside>
 __device__ __forceinline__ void add_depthwise_row(const typename Element<kCfg.x_type>::Storage* x,
                                                   typename Depthwise<kCfg>::Offset column,
-                                                  const FilterRow<kCfg>& filters,
-                                                  float (&acc)[kCfg.block_m][kCfg.block_n]) {
+                                                  const FilterRow<kCfg>& filters, int x_zero,
+                                                  Sum<kCfg> (&acc)[kCfg.block_m][kCfg.block_n]) {
   using D = Depthwise<kCfg>;
   using Offset = typename D::Offset;
   typename D::InputPiece pieces[D::kColumns.count];
@@ -100,10 +100,12 @@ __device__ __forceinline__ void add_depthwise_row(const typename Element<kCfg.x_
 #pragma unroll
   for (int i = 0; i < D::kColumns.count; ++i) {
     if (!inside(static_cast<Offset>(D::kColumns.at[i]))) continue;
-    float input[D::kInputs];
+    Sum<kCfg> input[D::kInputs];
 #pragma unroll
-    for (int j = 0; j < D::kInputs; ++j)
-      input[j] = multiplicand<D::kType>(element<D::kType>(pieces[i], j));
+    for (int j = 0; j < D::kInputs; ++j) {
+      input[j] = factor<D::kType>(pieces[i], j);
+      if constexpr (kCfg.zero_point) input[j] -= x_zero;
+    }
 #pragma unroll
     for (int m = 0; m < D::kOutputs; ++m) {
       const int s = D::tap_at(D::kColumns.at[i] - m * kCfg.stride_w);
@@ -122,7 +124,7 @@ __device__ __forceinline__ void store_depthwise(const ConvArgs& args,
                                                 const ChannelOperands<kCfg, kCfg.block_n>& channels,
                                                 long long n, long long k, long long p, long long q,
                                                 int outputs,
-                                                float (&acc)[kCfg.block_m][kCfg.block_n]) {
+                                                Sum<kCfg> (&acc)[kCfg.block_m][kCfg.block_n]) {
   using D = Depthwise<kCfg>;
   constexpr bool kAligned = depthwise_row(kCfg) > 1;
   if constexpr (D::kNhwc) {
@@ -130,16 +132,24 @@ __device__ __forceinline__ void store_depthwise(const ConvArgs& args,
     for (int m = 0; m < D::kOutputs; ++m) {
       if (m >= outputs) continue;
       const long long at = ((n * kCfg.p + p) * kCfg.q + q + m) * kCfg.k + k;
-      finish_row<kCfg, Epilogue, kAligned>(args, acc[m], channels, at);
-      store_row<kCfg.y_type, kAligned>(args.y, at, acc[m]);
+      store_sums<kCfg, Epilogue, kAligned>(args, acc[m], channels, at);
     }
   } else {
     const long long at = ((n * kCfg.k + k) * kCfg.p + p) * kCfg.q + q;
-    float row[D::kOutputs];
+    if constexpr (kCfg.y_type == Type::kS32) {
+      int row[D::kOutputs];
 #pragma unroll
-    for (int m = 0; m < D::kOutputs; ++m)
-      row[m] = m < outputs ? finish<kCfg, Epilogue>(args, acc[m][0], channels, 0, at + m) : 0;
-    store_row<kCfg.y_type, kAligned>(args.y, at, row, outputs);
+      for (int m = 0; m < D::kOutputs; ++m) row[m] = acc[m][0];
+      store_row<kCfg.y_type, kAligned>(args.y, at, row, outputs);
+    } else {
+      float row[D::kOutputs];
+#pragma unroll
+      for (int m = 0; m < D::kOutputs; ++m)
+        row[m] = m < outputs ? finish<kCfg, Epilogue>(args, sum_as_f32(acc[m][0]), channels, 0,
+                                                      at + m)
+                             : 0;
+      store_row<kCfg.y_type, kAligned>(args.y, at, row, outputs);
+    }
   }
 }
 
@@ -171,7 +181,8 @@ __device__ __forceinline__ void depthwise_outputs(const ConvArgs& args, long lon
   const ChannelOperands<kCfg, D::kFilters> channels(args, k);
   typename D::FilterPiece kept[D::kFilterPieces];
   if constexpr (D::kKeepFilters) {
-    const Storage* w = static_cast<const Storage*>(args.w) + k * (kCfg.r * kCfg.s);
+    using Weight = typename Element<D::kWeightType>::Storage;
+    const Weight* w = static_cast<const Weight*>(args.w) + k * (kCfg.r * kCfg.s);
 #pragma unroll
     for (int i = 0; i < D::kFilterPieces; ++i)
       kept[i] = load_piece<D::kFilterBytes>(w + i * D::kFilters);
@@ -183,7 +194,7 @@ __device__ __forceinline__ void depthwise_outputs(const ConvArgs& args, long lon
                                                : static_cast<Offset>(kCfg.p);
 #pragma unroll 1
   for (; p < end; ++p) {
-    float acc[D::kOutputs][D::kFilters] = {};
+    Sum<kCfg> acc[D::kOutputs][D::kFilters] = {};
 #pragma unroll(D::kKeepFilters ? static_cast <int>(kCfg.r) : 1)
     for (Offset r = kR.begin; r < static_cast<Offset>(kR.end); ++r) {
       const Offset h = p * static_cast<Offset>(kCfg.stride_h) - static_cast<Offset>(kCfg.pad_h) +
@@ -196,9 +207,9 @@ __device__ __forceinline__ void depthwise_outputs(const ConvArgs& args, long lon
         filters.read(args.w, k, r);
       const Storage* row = x + h * (static_cast<Offset>(kCfg.w) * D::kPixelStride);
       if (all_inside)
-        add_depthwise_row<kCfg, true>(row, column, filters, acc);
+        add_depthwise_row<kCfg, true>(row, column, filters, args.x_zero, acc);
       else
-        add_depthwise_row<kCfg, false>(row, column, filters, acc);
+        add_depthwise_row<kCfg, false>(row, column, filters, args.x_zero, acc);
     }
     store_depthwise<kCfg, Epilogue>(args, channels, n, k, p, q, outputs, acc);
   }

@@ -8,6 +8,7 @@
 
 #include "templates/conv_config.h"
 #include "templates/epilogue.cuh"
+#include "templates/ptx/dp4a.cuh"
 #include "templates/types.cuh"
 
 namespace convoke::cuda {
@@ -100,12 +101,73 @@ struct DirectPixels {
   }
 };
 
-/// acc[j] += x * w over the channels of one tap that is inside the image at all of kPixels pixels.
+/// Channels of one pixel or filter that are multiplied at once, of 8-bit types.
+template <Type kType, int kVector>
+struct Bytes {
+  static constexpr int kWords = kVector < 4 ? kVector : kVector / 4;
+  unsigned word[kWords];  ///< four elements each, or one
+
+  __device__ __forceinline__ void read(const void* tensor, long long index) {
+    const char* const from = static_cast<const char*>(tensor) + index;
+    const Piece<kVector> piece = load_piece<kVector>(from);
+#pragma unroll
+    for (int i = 0; i < kWords; ++i)
+      word[i] = kVector < 4 ? static_cast<unsigned>(factor<kType>(piece, i)) : piece.word[i];
+  }
+  /// sum + the products with weights.
+  __device__ __forceinline__ int dot(const Bytes<Type::kS8, kVector>& weights, int sum) const {
+#pragma unroll
+    for (int i = 0; i < kWords; ++i)
+      sum = kVector < 4
+                ? sum + static_cast<int>(word[i]) * static_cast<int>(weights.word[i])
+                : ptx::dp4a<kType>(word[i], weights.word[i], sum);
+    return sum;
+  }
+  /// The sum of weights.
+  __device__ __forceinline__ int total() const {
+    int sum = 0;
+#pragma unroll
+    for (int i = 0; i < kWords; ++i)
+      sum = kVector < 4 ? sum + static_cast<int>(word[i])
+                        : ptx::dp4a<Type::kU8>(0x01010101u, word[i], sum);
+    return sum;
+  }
+};
+
+/// acc[j] += (x - x_zero) * w over the channels of one tap that is inside the image at all of
+/// kPixels pixels.
 template <ConvConfig kCfg, int kPixels>
 __device__ __forceinline__ void add_direct_tap(const void* x,
                                                const typename Direct<kCfg>::Offset* at,
                                                const void* w, typename Direct<kCfg>::Offset weight,
-                                               int filters, float (*acc)[kCfg.block_n]) {
+                                               int filters, int x_zero, int (*acc)[kCfg.block_n]) {
+  using D = Direct<kCfg>;
+#pragma unroll(kPixels == D::kPixels ? D::kUnrollChannels : 1)
+  for (typename D::Offset c = 0; c < D::kGroupChannels; c += D::kVector) {
+    Bytes<kCfg.x_type, D::kVector> xs[kPixels];
+    Bytes<Type::kS8, D::kVector> ws[D::kFilters];
+#pragma unroll
+    for (int i = 0; i < D::kFilters; ++i)
+      if (D::kWholeTiles || i < filters)
+        ws[i].read(w, weight + i * D::kFilterSize + c * D::kWeightChannel);
+#pragma unroll
+    for (int j = 0; j < kPixels; ++j) xs[j].read(x, at[j] + c * D::kChannelStride);
+#pragma unroll
+    for (int i = 0; i < D::kFilters; ++i) {
+      if (!D::kWholeTiles && i >= filters) continue;
+      const int zeros = kCfg.zero_point ? x_zero * ws[i].total() : 0;
+#pragma unroll
+      for (int j = 0; j < kPixels; ++j) acc[j][i] = xs[j].dot(ws[i], acc[j][i] - zeros);
+    }
+  }
+}
+
+/// acc[j] += x * w, the same of floats.
+template <ConvConfig kCfg, int kPixels>
+__device__ __forceinline__ void add_direct_tap(const void* x,
+                                               const typename Direct<kCfg>::Offset* at,
+                                               const void* w, typename Direct<kCfg>::Offset weight,
+                                               int filters, int, float (*acc)[kCfg.block_n]) {
   using D = Direct<kCfg>;
   constexpr Type kType = kCfg.x_type;
   constexpr bool kPieces = D::kVector > 1;
@@ -146,11 +208,12 @@ __device__ __forceinline__ void direct_outputs(const ConvArgs& args, long long n
   const int filters = static_cast<int>(
       in_group + D::kFilters <= D::kGroupFilters ? D::kFilters : D::kGroupFilters - in_group);
   using Storage = typename Element<kCfg.x_type>::Storage;
+  using Weight = typename Element<weight_type(kCfg.x_type)>::Storage;
   const Storage* x = static_cast<const Storage*>(args.x) + n * (kCfg.c * kCfg.h * kCfg.w) +
                      group * D::kGroupChannels * D::kChannelStride;
-  const Storage* w = static_cast<const Storage*>(args.w) + k * D::kFilterSize;
+  const Weight* w = static_cast<const Weight*>(args.w) + k * D::kFilterSize;
 
-  float acc[D::kPixels][D::kFilters] = {};
+  Sum<kCfg> acc[D::kPixels][D::kFilters] = {};
 #pragma unroll 1
   for (Offset r = D::kR.begin; r < D::kR.end; ++r) {
 #pragma unroll D::kUnrollTaps
@@ -167,11 +230,12 @@ __device__ __forceinline__ void direct_outputs(const ConvArgs& args, long long n
       }
       const Offset weight = (r * static_cast<Offset>(kCfg.s) + s) * D::kWeightTap;
       if (all) {
-        add_direct_tap<kCfg, D::kPixels>(x, at, w, weight, filters, acc);
+        add_direct_tap<kCfg, D::kPixels>(x, at, w, weight, filters, args.x_zero, acc);
       } else if constexpr (D::kPixels > 1) {
 #pragma unroll
         for (int j = 0; j < D::kPixels; ++j)
-          if (inside[j]) add_direct_tap<kCfg, 1>(x, at + j, w, weight, filters, acc + j);
+          if (inside[j])
+            add_direct_tap<kCfg, 1>(x, at + j, w, weight, filters, args.x_zero, acc + j);
       }
     }
   }
@@ -183,14 +247,13 @@ __device__ __forceinline__ void direct_outputs(const ConvArgs& args, long long n
     if (pixels.index[j] < 0) continue;
     if constexpr (D::kYNhwc) {
       const long long at = image + pixels.index[j] * kCfg.k + k;
-      finish_row<kCfg, Epilogue, D::kAlignedStore>(args, acc[j], channels, at, filters);
-      store_row<kCfg.y_type, D::kAlignedStore>(args.y, at, acc[j], filters);
+      store_sums<kCfg, Epilogue, D::kAlignedStore>(args, acc[j], channels, at, filters);
     } else {
 #pragma unroll
       for (int i = 0; i < D::kFilters; ++i) {
         if (!D::kWholeTiles && i >= filters) continue;
         const long long at = image + (k + i) * (kCfg.p * kCfg.q) + pixels.index[j];
-        store<kCfg.y_type>(args.y, at, finish<kCfg, Epilogue>(args, acc[j][i], channels, i, at));
+        store_sum<kCfg, Epilogue>(args, acc[j][i], channels, i, at);
       }
     }
   }

@@ -66,7 +66,7 @@ constexpr const char* why_illegal_direct(const ConvConfig& c) {
   if (!is_power_of_two(c.block_n) || c.block_n > 8) return "bn must be 1, 2, 4 or 8";
   if (c.block_m * c.block_n > 32) return "bm * bn must not exceed 32 (registers)";
   if (!is_power_of_two(c.block_k) || c.block_k * size_of(c.x_type) > 16)
-    return "bk must be 1, 2 or 4, or 8 elements of 2 bytes: at most 16 bytes";
+    return "bk must be a power of two of at most 16 bytes";
   if (c.block_k > 1 && c.x_layout == Layout::kNchw)
     return "bk must be 1 in nchw, whose channels do not lie side by side";
   if (c.c / c.groups % c.block_k != 0) return "bk must divide the channels of a group";

@@ -1,4 +1,4 @@
-// From f32 sums to stored outputs: reads the epilogue's operands at an output position and applies
+// From sums to stored outputs: reads the epilogue's operands at an output position and applies
 // the emitted expression. The emitted unit is
 //
 //   #include "templates/direct.cuh"
@@ -48,15 +48,28 @@ __device__ __forceinline__ float finish(const ConvArgs& args, float acc,
         is_per_channel(kCfg, j) ? channels.at[j][i] : load<kCfg.y_type>(args.operands[j], y_index);
   return Epilogue{}(acc, operand);
 }
+
+/// Finishes and stores one sum: filter `i` of those of `channels`.
+template <ConvConfig kCfg, typename Epilogue, int kCount>
+__device__ __forceinline__ void store_sum(const ConvArgs& args, Sum<kCfg> sum,
+                                          const ChannelOperands<kCfg, kCount>& channels, int i,
+                                          long long y_index) {
+  if constexpr (kCfg.y_type == Type::kS32)
+    static_cast<int*>(args.y)[y_index] = sum;
+  else
+    store<kCfg.y_type>(
+        args.y, y_index,
+        finish<kCfg, Epilogue>(args, sum_as_f32(sum), channels, i, y_index));
+}
 /// The same for one filter, `k`.
 template <ConvConfig kCfg, typename Epilogue>
-__device__ __forceinline__ float finish(const ConvArgs& args, float acc, long long k,
-                                        long long y_index) {
-  return finish<kCfg, Epilogue>(args, acc, ChannelOperands<kCfg, 1>(args, k), 0, y_index);
+__device__ __forceinline__ void store_sum(const ConvArgs& args, Sum<kCfg> sum, long long k,
+                                          long long y_index) {
+  store_sum<kCfg, Epilogue>(args, sum, ChannelOperands<kCfg, 1>(args, k), 0, y_index);
 }
 
-/// The same for all filters of `channels`, which lie side by side in y from `y_index` on (nhwc), in
-/// place. `kAligned` and `valid` as in load_row(), for y_index in the tensor operands.
+/// epilogue(acc) for all filters of `channels`, which lie side by side in y from `y_index` on
+/// (nhwc), in place. `kAligned` and `valid` as in load_row(), for y_index in the tensor operands.
 template <ConvConfig kCfg, typename Epilogue, bool kAligned, int kCount>
 __device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kCount],
                                            const ChannelOperands<kCfg, kCount>& channels,
@@ -75,12 +88,32 @@ __device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kC
     acc[j] = Epilogue{}(acc[j], operand);
   }
 }
-/// The same for the kCount filters from `k` on.
+
+/// Finishes and stores the sums of all filters of `channels`; of `valid`, if not aligned, or of
+/// those from `lower` to before `upper` alone, if given.
 template <ConvConfig kCfg, typename Epilogue, bool kAligned, int kCount>
-__device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kCount], long long k,
-                                           long long y_index, int valid = kCount) {
-  finish_row<kCfg, Epilogue, kAligned>(args, acc, ChannelOperands<kCfg, kCount>(args, k, valid),
-                                       y_index, valid);
+__device__ __forceinline__ void store_sums(const ConvArgs& args, const Sum<kCfg> (&sums)[kCount],
+                                           const ChannelOperands<kCfg, kCount>& channels,
+                                           long long y_index, int valid = kCount, int lower = 0,
+                                           int upper = kCount) {
+  const auto store_all = [&](const auto& values) {
+    if (lower <= 0 && upper >= kCount)
+      return store_row<kCfg.y_type, kAligned>(args.y, y_index, values, valid);
+#pragma unroll
+    for (int j = 0; j < kCount; ++j)
+      if (j >= lower && j < upper)
+        static_cast<typename Element<kCfg.y_type>::Storage*>(args.y)[y_index + j] =
+            Element<kCfg.y_type>::narrow(values[j]);
+  };
+  if constexpr (kCfg.y_type == Type::kS32) {
+    store_all(sums);
+  } else {
+    float values[kCount];
+#pragma unroll
+    for (int j = 0; j < kCount; ++j) values[j] = sum_as_f32(sums[j]);
+    finish_row<kCfg, Epilogue, kAligned>(args, values, channels, y_index, valid);
+    store_all(values);
+  }
 }
 
 }  // namespace convoke::cuda

@@ -96,6 +96,15 @@ constexpr bool gemm_pads(const ConvConfig& c) {
          (axis_pads(span_r(c), c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h) ||
           axis_pads(span_s(c), c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w));
 }
+/// Whether every output meets valid input with every tap.
+constexpr bool all_taps_valid(const ConvConfig& c) {
+  return !axis_pads({0, c.r}, c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h) &&
+         !axis_pads({0, c.s}, c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w);
+}
+/// Whether zeros in the place of padding may have met infinite weights (repair.cuh).
+constexpr bool repairs_padding(const ConvConfig& c) {
+  return gemm_pads(c) && !is_integer(c.x_type);
+}
 constexpr long long gemm_tiles_n(const ConvConfig& c) {
   return ceil_div(gemm_filters(c), c.block_n);
 }
@@ -186,10 +195,11 @@ constexpr long long gemm_blocks(const ConvConfig& c, long long n) {
   return gemm_tiles_m(c, n) * c.groups * gemm_tiles_n(c) * c.split_k;
 }
 
-/// Filters that a thread stores at once: as many as 16 bytes hold and the filters of a group allow.
+/// Filters that a thread stores at once: as many as 16 bytes and eight staged sums hold and the
+/// filters of a group allow.
 constexpr int store_width(const ConvConfig& c) {
   if (c.y_layout == Layout::kNchw) return 1;
-  int width = 16 / size_of(c.y_type);
+  int width = size_of(c.y_type) == 1 ? 8 : 16 / size_of(c.y_type);
   while (k_per_group(c) % width != 0) width /= 2;
   return width;
 }
@@ -200,7 +210,7 @@ constexpr int strip_width(const ConvConfig& c) {
   return c.kept % 4 == 0 ? 4 : c.kept % 2 == 0 ? 2 : 1;
 }
 
-/// f32 partial sums of a split over the workspace: [split][pixel][filter], of the kept filters.
+/// Partial sums of a split over the workspace: [split][pixel][filter], of the kept filters.
 constexpr long long gemm_workspace_bytes(const ConvConfig& c, long long n) {
   return c.split_k > 1 && c.split_by == SplitBy::kWorkspace
              ? c.split_k * n * c.p * c.q * c.groups * gemm_filters(c) * 4
@@ -257,8 +267,10 @@ constexpr const char* why_illegal_patch(const ConvConfig& c) {
 constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long long shared) {
   const bool mma = c.family == Family::kMma;
   if (capability < 80) return "it needs compute capability 8.0 or later (cp.async)";
-  if (mma && c.x_type == Type::kF32) return "mma multiplies f16, bf16 and tf32; fma is for f32";
-  if (!mma && c.x_type != Type::kF32) return "fma multiplies f32; mma is for f16, bf16 and tf32";
+  if (mma && c.x_type == Type::kF32)
+    return "mma multiplies f16, bf16, tf32, s8 and u8; fma is for f32";
+  if (!mma && c.x_type != Type::kF32)
+    return "fma multiplies f32; mma is for f16, bf16, tf32, s8 and u8";
   if (c.block_m < 16 || c.block_m > 256) return "bm must be 16 to 256";
   if (c.block_n < 8 || c.block_n > 256) return "bn must be 8 to 256";
   if (c.warps_m < 1 || c.warps_n < 1 || c.warps_m * c.warps_n > 16)
@@ -273,7 +285,7 @@ constexpr const char* why_illegal_gemm(const ConvConfig& c, int capability, long
     return "a warp's tile must not exceed 4096 outputs (128 registers a thread)";
   const int row_bytes = c.block_k * size_of(c.x_type);
   if (row_bytes != 64 && row_bytes != 128)
-    return "bk must be 32 or 64 elements of 2 bytes, 16 or 32 of 4";
+    return "bk must be 64 or 128 elements of a byte, 32 or 64 of 2 bytes, 16 or 32 of 4";
   if (c.stages < 2 || c.stages > 6) return "stages must be 2 to 6";
   if (gemm_copy_bytes(c) == 0 && c.stages > 3)
     return "stages must be 2 or 3 where elements go through registers: they are one tile ahead";

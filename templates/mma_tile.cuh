@@ -6,6 +6,7 @@
 #include "templates/ptx/cp_async.cuh"
 #include "templates/ptx/mma.cuh"
 #include "templates/tile_rows.cuh"
+#include "templates/types.cuh"
 
 namespace convoke::cuda {
 
@@ -77,22 +78,25 @@ class MmaTile {
       }
   }
 
-  /// Rows [16 * strip, +16) of the warp's tile into `staging`, rows of `pitch` floats.
-  __device__ __forceinline__ void stage(int strip, float* staging, int pitch) const {
+  /// Rows [16 * strip, +16) of the warp's tile into `staging`, rows of `pitch` sums.
+  __device__ __forceinline__ void stage(int strip, Sum<kCfg>* staging, int pitch) const {
     const int lane = static_cast<int>(threadIdx.x) % 32;
-    float* const to = staging + lane / 4 * pitch + lane % 4 * 2;
+    Sum<kCfg>* const to = staging + lane / 4 * pitch + lane % 4 * 2;
 #pragma unroll
     for (int i = 0; i < kM; ++i) {
       if (i != strip) continue;  // unrolled: registers have no run-time index
 #pragma unroll
       for (int j = 0; j < kN; ++j) {
-        *reinterpret_cast<float2*>(to + j * 8) = float2{sum_[i][j][0], sum_[i][j][1]};
-        *reinterpret_cast<float2*>(to + 8 * pitch + j * 8) = float2{sum_[i][j][2], sum_[i][j][3]};
+        store_two(to + j * 8, sum_[i][j][0], sum_[i][j][1]);
+        store_two(to + 8 * pitch + j * 8, sum_[i][j][2], sum_[i][j][3]);
       }
     }
   }
 
  private:
+  static __device__ __forceinline__ void store_two(Sum<kCfg>* to, Sum<kCfg> a, Sum<kCfg> b) {
+    *reinterpret_cast<uint2*>(to) = uint2{bits_of(a), bits_of(b)};
+  }
   template <int kCount>
   static __device__ __forceinline__ void round(unsigned (&words)[kCount]) {
 #pragma unroll
@@ -102,7 +106,7 @@ class MmaTile {
   typename RowsOf<kCfg, kM, 16>::Type rows_;  // of A
   unsigned b_;                                // first row of a tile at offset 0
   unsigned b_chunk_;                          // swizzled chunk of step 0
-  float sum_[kM][kN][4];
+  Sum<kCfg> sum_[kM][kN][4];
 };
 
 }  // namespace convoke::cuda

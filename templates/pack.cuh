@@ -1,5 +1,5 @@
-// `convoke_pack`: plain weights into the form that a sparse kernel reads. Args: w plain, y packed.
-// Pruned weights are not read. One element a thread and turn: weights are small beside what is
+// `convoke_pack`: plain weights into the form that a kernel reads which skips some, or has a zero
+// point. Args: w plain, y packed. Pruned weights are not read. One element a thread and turn: weights are small beside what is
 // computed with them.
 #pragma once
 
@@ -14,7 +14,9 @@ template <ConvConfig kCfg>
 __device__ __forceinline__ long long packed_source(const ConvArgs& args, long long i) {
   constexpr long long kC = c_per_group(kCfg), kK = k_per_group(kCfg);
   constexpr long long kFilter = kC * kCfg.r * kCfg.s;
-  if constexpr (kCfg.sparse == Sparse::kMasked) {
+  if constexpr (kCfg.sparse == Sparse::kDense) {
+    return i;
+  } else if constexpr (kCfg.sparse == Sparse::kMasked) {
     const long long k = i / kFilter, rest = i % kFilter;
     constexpr bool kNhwc = kCfg.x_layout == Layout::kNhwc;
     const long long tap = kNhwc ? rest / kC : rest % (kCfg.r * kCfg.s);
@@ -66,10 +68,10 @@ __device__ __forceinline__ unsigned kept_of_four(const ConvArgs& args, long long
 
 /// Packed element `i` (pairs_config.h).
 template <ConvConfig kCfg>
-__device__ __forceinline__ typename Element<kCfg.x_type>::Storage pairs_element(
+__device__ __forceinline__ typename Element<weight_type(kCfg.x_type)>::Storage pairs_element(
     const ConvArgs& args, long long i) {
   using G = Gemm<kCfg>;
-  using Storage = typename Element<kCfg.x_type>::Storage;
+  using Storage = typename Element<weight_type(kCfg.x_type)>::Storage;
   constexpr long long kSlabs = kCfg.block_n / kPairsFilters, kTilesK = pairs_tiles_k(kCfg);
   constexpr long long kTilesN = gemm_tiles_n(kCfg);
   const PairPlace place = pair_place(static_cast<int>(i % kPairsElements));
@@ -94,6 +96,45 @@ __device__ __forceinline__ typename Element<kCfg.x_type>::Storage pairs_element(
                                                                        at.c + channel));
 }
 
+/// The sum of a filter's kept weights (`k` of all groups) over the taps (0, 0) to (r, s).
+template <ConvConfig kCfg>
+__device__ __forceinline__ int sum_of_kept(const ConvArgs& args, long long k, long long r,
+                                           long long s) {
+  using G = Gemm<kCfg>;
+  constexpr long long kFilters = k_per_group(kCfg);
+  const auto* const w = static_cast<const signed char*>(args.w);
+  const long long group = k / kFilters, filter = k % kFilters;
+  int sum = 0;
+  if constexpr (kCfg.sparse == Sparse::kLists) {
+    const long long tile = kCfg.per_input ? 0 : filter / kCfg.block_n;
+    const long long unit = kCfg.per_input ? 0 : filter % kCfg.block_n / kCfg.unit_k;
+    const unsigned* const list = args.pattern + list_of(kCfg, group, tile);
+    const auto* const entries =
+        reinterpret_cast<const uint4*>(args.pattern + first_entry_word(kCfg));
+    for (unsigned i = __ldg(list); i < __ldg(list + 1); ++i) {
+      const uint4 entry = __ldg(entries + i);
+      const long long at_r = G::kR0 + (entry.x & 0xffff), at_s = G::kS0 + (entry.x >> 16);
+      if ((entry.z >> unit & 1) == 0 || at_r > r || at_s > s) continue;
+      for (long long c = 0; c < list_channels(kCfg); ++c)
+        sum += __ldg(w + plain_index<kCfg>(k, at_r, at_s, entry.y + c));
+    }
+    return sum;
+  }
+  if constexpr (kCfg.sparse == Sparse::kFilters)
+    if (__ldg(args.pattern + first_place_word(kCfg) + k) == kPruned) return 0;
+  constexpr bool kBits = kCfg.sparse == Sparse::kMasked || kCfg.sparse == Sparse::kPairs;
+  for (long long at_r = 0; at_r <= r; ++at_r)
+    for (long long at_s = 0; at_s <= s; ++at_s)
+      for (long long c = 0; c < c_per_group(kCfg); ++c) {
+        if constexpr (kBits) {
+          const long long unit = unit_of(kCfg, group, filter, at_r, at_s, c);
+          if ((__ldg(args.pattern + unit / 32) >> unit % 32 & 1) == 0) continue;
+        }
+        sum += __ldg(w + plain_index<kCfg>(k, at_r, at_s, c));
+      }
+  return sum;
+}
+
 /// The arguments of a launch with the tables of a baked pattern.
 __device__ __forceinline__ ConvArgs bake(const ConvArgs& args, const unsigned* pattern) {
   ConvArgs baked = args;
@@ -104,7 +145,7 @@ __device__ __forceinline__ ConvArgs bake(const ConvArgs& args, const unsigned* p
 template <ConvConfig kCfg>
 __device__ __forceinline__ void run_pack(const ConvArgs& args) {
   if constexpr (lists_weights(kCfg)) return pack_kept_weights<kCfg>(args);
-  using Storage = typename Element<kCfg.x_type>::Storage;
+  using Storage = typename Element<weight_type(kCfg.x_type)>::Storage;
   const Storage* const from = static_cast<const Storage*>(args.w);
   Storage* const to = static_cast<Storage*>(args.y);
   const long long step = static_cast<long long>(gridDim.x) * kPackThreads;
@@ -115,6 +156,14 @@ __device__ __forceinline__ void run_pack(const ConvArgs& args) {
     } else {
       const long long source = packed_source<kCfg>(args, i);
       to[i] = source < 0 ? Storage{} : __ldg(from + source);
+    }
+  }
+  if constexpr (packs_weight_sums(kCfg)) {
+    int* const sums = reinterpret_cast<int*>(static_cast<char*>(args.y) + weight_sums_at(kCfg));
+    for (long long i = static_cast<long long>(blockIdx.x) * kPackThreads + threadIdx.x;
+         i < weight_sum_count(kCfg); i += step) {
+      const long long tap = i / kCfg.k;
+      sums[i] = sum_of_kept<kCfg>(args, i % kCfg.k, tap / kCfg.s, tap % kCfg.s);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "templates/ptx/memory.cuh"
 #include "templates/ptx/mma.cuh"
 #include "templates/tile_rows.cuh"
+#include "templates/types.cuh"
 
 namespace convoke::cuda {
 
@@ -80,9 +81,9 @@ class PairsTile {
       }
   }
 
-  /// Rows [16 * strip, +16) of the warp's tile into `staging`, rows of `pitch` floats.
-  __device__ __forceinline__ void stage(int strip, float* staging, int pitch) const {
-    float* const to = staging + lane_ % 4 * 2 * pitch + lane_ / 4;
+  /// Rows [16 * strip, +16) of the warp's tile into `staging`, rows of `pitch` sums.
+  __device__ __forceinline__ void stage(int strip, Sum<kCfg>* staging, int pitch) const {
+    Sum<kCfg>* const to = staging + lane_ % 4 * 2 * pitch + lane_ / 4;
 #pragma unroll
     for (int part = 0; part < kParts; ++part) {
       if (part != strip) continue;  // unrolled: registers have no run-time index
@@ -102,7 +103,7 @@ class PairsTile {
   unsigned slabs_, lane_;
   unsigned filters_[2][kFilters][4];
   unsigned pairs_[2][kFilters];
-  float sum_[kFilters][2 * kParts][4];
+  Sum<kCfg> sum_[kFilters][2 * kParts][4];
 };
 
 }  // namespace convoke::cuda

@@ -28,8 +28,9 @@ __device__ double reference_sum(const ConvArgs& args, long long n, long long k, 
                                      : ((n * kCfg.c + first + c) * kCfg.h + h) * kCfg.w + w;
         const long long w_at = kNhwc ? ((k * kCfg.r + r) * kCfg.s + s) * kChannels + c
                                      : ((k * kChannels + c) * kCfg.r + r) * kCfg.s + s;
-        sum += static_cast<double>(multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.x, x_at))) *
-               multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.w, w_at));
+        double x = multiplicand<kCfg.x_type>(load<kCfg.x_type>(args.x, x_at));
+        if constexpr (kCfg.zero_point) x -= args.x_zero;
+        sum += x * multiplicand<kCfg.x_type>(load<weight_type(kCfg.x_type)>(args.w, w_at));
       }
     }
   }
@@ -59,7 +60,7 @@ __device__ void for_each_reference_sum(const ConvArgs& args, const Body& body) {
 template <ConvConfig kCfg, typename Epilogue>
 __device__ void run_reference(const ConvArgs& args) {
   for_each_reference_sum<kCfg>(args, [&](double sum, long long k, long long at) {
-    store<kCfg.y_type>(args.y, at, finish<kCfg, Epilogue>(args, static_cast<float>(sum), k, at));
+    store_sum<kCfg, Epilogue>(args, static_cast<Sum<kCfg>>(sum), k, at);
   });
 }
 

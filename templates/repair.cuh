@@ -105,8 +105,8 @@ __device__ __forceinline__ bool has_padding(long long pixel) {
          ss.end < G::kS0 + G::kSs;
 }
 
-template <int kCount>
-__device__ __forceinline__ bool any_nan(const float (&sums)[kCount]) {
+template <typename Value, int kCount>
+__device__ __forceinline__ bool any_nan(const Value (&sums)[kCount]) {
   bool found = false;
 #pragma unroll
   for (int j = 0; j < kCount; ++j) found |= sums[j] != sums[j];

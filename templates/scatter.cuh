@@ -6,6 +6,7 @@
 
 #include "templates/epilogue.cuh"
 #include "templates/im2col.cuh"
+#include "templates/zero_point.cuh"
 
 namespace convoke::cuda {
 
@@ -22,17 +23,13 @@ __device__ __forceinline__ long long y_index(long long pixel, int filter) {
 /// before `upper` alone, if given. More than one: they are aligned to their size in y, which is
 /// nhwc.
 template <ConvConfig kCfg, typename Epilogue, int kCount>
-__device__ __forceinline__ void finish_and_store(const ConvArgs& args, float (&sums)[kCount],
+__device__ __forceinline__ void finish_and_store(const ConvArgs& args, Sum<kCfg> (&sums)[kCount],
                                                  long long pixel, int filter, int lower = 0,
                                                  int upper = kCount) {
-  const long long at = y_index<kCfg>(pixel, filter);
-  finish_row<kCfg, Epilogue, (kCount > 1)>(args, sums, filter, at);
-  if (lower <= 0 && upper >= kCount) return store_row<kCfg.y_type, (kCount > 1)>(args.y, at, sums);
-#pragma unroll
-  for (int j = 0; j < kCount; ++j) {
-    float one[1] = {sums[j]};
-    if (j >= lower && j < upper) store_row<kCfg.y_type, false>(args.y, at + j, one);
-  }
+  if constexpr (kCfg.zero_point) subtract_zeros<kCfg>(args, sums, pixel, filter);
+  const ChannelOperands<kCfg, kCount> channels(args, filter);
+  store_sums<kCfg, Epilogue, (kCount > 1)>(args, sums, channels, y_index<kCfg>(pixel, filter),
+                                           kCount, lower, upper);
 }
 
 /// Output channel of a packed filter, both of all groups; negative if the packed filter is none.
@@ -63,7 +60,7 @@ struct OutputRange {
   }
 };
 
-/// Where the sums of `kCount` neighbouring output channels stand in a staged row: a float behind a
+/// Where the sums of `kCount` neighbouring output channels stand in a staged row: a sum behind a
 /// row that is zero stands for the pruned ones and those of other tiles.
 template <ConvConfig kCfg, int kCount, typename OffsetOf>
 __device__ __forceinline__ void staged_offsets(const ConvArgs& args, int channel, int first,
@@ -120,10 +117,10 @@ __device__ __forceinline__ bool scatter_rows(const ConvArgs& args, const OutputR
 #pragma unroll
     for (int i = 0; i < kRowsOfLane; ++i) {
       const long long pixel = pixel_at(row_of(i));
-      float sums[kCount];
+      Sum<kCfg> sums[kCount];
 #pragma unroll
       for (int j = 0; j < kCount; ++j) sums[j] = pixel < 0 ? 0 : sum_at(row_of(i), offsets[j]);
-      saw_nan |= gemm_pads(kCfg) && any_nan(sums);
+      saw_nan |= repairs_padding(kCfg) && any_nan(sums);
       if (pixel >= 0)
         finish_and_store<kCfg, Epilogue>(args, sums, pixel, base + channel, lower, upper);
     }

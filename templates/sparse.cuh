@@ -129,14 +129,13 @@ __device__ __forceinline__ void store_kept(const ConvArgs& args, const WeightsBl
     if constexpr (kCfg.y_layout == Layout::kNhwc) {
       constexpr bool kAligned = kept_store_is_aligned(kCfg);
       const long long at = pixel.index(k);
-      finish_row<kCfg, Epilogue, kAligned>(args, row_sums, channels, at, filters);
-      store_row<kCfg.y_type, kAligned>(args.y, at, row_sums, filters);
+      store_sums<kCfg, Epilogue, kAligned>(args, row_sums, channels, at, filters);
     } else {
 #pragma unroll
       for (int f = 0; f < W::kFilters; ++f) {
         if (f >= filters) continue;
         const long long at = pixel.index(k + f);
-        store<kCfg.y_type>(args.y, at, finish<kCfg, Epilogue>(args, row_sums[f], channels, f, at));
+        store_sum<kCfg, Epilogue>(args, row_sums[f], channels, f, at);
       }
     }
   }
@@ -149,7 +148,7 @@ __device__ __forceinline__ void store_kept(const ConvArgs& args, const WeightsBl
     const long long at = pixel.index(k + f);
     const float sum =
         sum_of_valid_kept<kCfg>(args, block.group, block.tile, row + f, pixel.n, pixel.p, pixel.q);
-    store<kCfg.y_type>(args.y, at, finish<kCfg, Epilogue>(args, sum, k + f, at));
+    store_sum<kCfg, Epilogue>(args, sum, k + f, at);
   }
 }
 

@@ -23,7 +23,17 @@ inline constexpr unsigned kPruned = 0xffffffffu;
 inline constexpr int kEntryWords = 4;
 inline constexpr int kMaxUnitsOfTile = 32;  ///< bits of an entry's word
 
-constexpr bool reads_packed_weights(const ConvConfig& c) { return c.sparse != Sparse::kDense; }
+/// Whether packed weights are followed by their sums, for a zero point (zero_point.cuh).
+constexpr bool packs_weight_sums(const ConvConfig& c) {
+  return c.zero_point && is_gemm(c.family);
+}
+constexpr bool reads_packed_weights(const ConvConfig& c) {
+  return c.sparse != Sparse::kDense || packs_weight_sums(c);
+}
+/// Whether a kernel is of one pattern, whose tables are constants of its unit.
+constexpr bool bakes_pattern(const ConvConfig& c) {
+  return c.sparse != Sparse::kDense && !c.bound;
+}
 
 /// Units along the filters and along the channels of a group.
 constexpr long long units_k(const ConvConfig& c) {
@@ -81,13 +91,12 @@ constexpr long long pattern_words(const ConvConfig& c) {
 constexpr long long list_rows(const ConvConfig& c) {
   return c.per_input ? k_per_group(c) : c.block_n;
 }
-/// Elements of the packed weights: like the plain ones (kMasked), with fewer filters (kFilters),
+/// Elements of the packed weights: like the plain ones (kDense, kMasked), with fewer filters (kFilters),
 /// or list after list, [row][entry][channel] (kLists), or as pairs_config.h (kPairs) and
 /// weights_config.h (kWeights, kCode) have them.
 constexpr long long packed_elements(const ConvConfig& c) {
   switch (c.sparse) {
     case Sparse::kDense:
-      return 0;
     case Sparse::kMasked:
       return c.k * c_per_group(c) * c.r * c.s;
     case Sparse::kFilters:
@@ -102,7 +111,16 @@ constexpr long long packed_elements(const ConvConfig& c) {
   }
   return 0;
 }
+/// Where the sums of packed weights begin, in bytes.
+constexpr long long weight_sums_at(const ConvConfig& c) {
+  return ceil_div(packed_elements(c) * size_of(c.x_type), kChunkBytes) * kChunkBytes;
+}
+constexpr long long weight_sum_count(const ConvConfig& c) {
+  return packs_weight_sums(c) ? c.r * c.s * c.k : 0;
+}
 constexpr long long packed_bytes(const ConvConfig& c) {
+  if (!reads_packed_weights(c)) return 0;
+  if (packs_weight_sums(c)) return weight_sums_at(c) + weight_sum_count(c) * 4;
   return lists_weights(c) ? weight_bytes(c) : packed_elements(c) * size_of(c.x_type);
 }
 inline constexpr int kPackThreads = 256;

@@ -29,28 +29,33 @@ struct StripLanes {
   }
 };
 
-/// Neighbouring floats of a staged row. Of eight, every other group of four lanes reads its second
+/// Four sums from a vector of their words.
+template <typename Value>
+__device__ __forceinline__ void unpack(const uint4& words, Value* sums) {
+  sums[0] = sum_of_bits<Value>(words.x), sums[1] = sum_of_bits<Value>(words.y);
+  sums[2] = sum_of_bits<Value>(words.z), sums[3] = sum_of_bits<Value>(words.w);
+}
+/// Neighbouring sums of a staged row. Of eight, every other group of four lanes reads its second
 /// half first: eight lanes that are served together then touch all banks once.
-template <int kCount>
-__device__ __forceinline__ void read_staged(const float* from, float (&sums)[kCount]) {
+template <typename Value, int kCount>
+__device__ __forceinline__ void read_staged(const Value* from, Value (&sums)[kCount]) {
   if constexpr (kCount == 8) {
     const bool late = (threadIdx.x & 4) != 0;
-    const float4 a = *reinterpret_cast<const float4*>(from + (late ? 4 : 0));
-    const float4 b = *reinterpret_cast<const float4*>(from + (late ? 0 : 4));
-    const float4 lo = late ? b : a, hi = late ? a : b;
-    sums[0] = lo.x, sums[1] = lo.y, sums[2] = lo.z, sums[3] = lo.w;
-    sums[4] = hi.x, sums[5] = hi.y, sums[6] = hi.z, sums[7] = hi.w;
+    const uint4 a = *reinterpret_cast<const uint4*>(from + (late ? 4 : 0));
+    const uint4 b = *reinterpret_cast<const uint4*>(from + (late ? 0 : 4));
+    unpack(late ? b : a, sums);
+    unpack(late ? a : b, sums + 4);
   } else {
 #pragma unroll
     for (int j = 0; j < kCount; ++j) sums[j] = from[j];
   }
 }
 
-/// f32 partial sum of a split over the workspace; `filter` of all groups, as packed.
+/// Partial sum of a split over the workspace; `filter` of all groups, as packed.
 template <ConvConfig kCfg>
-__device__ __forceinline__ float* partial_sum(const ConvArgs& args, int split, long long pixel,
-                                              int filter) {
-  return static_cast<float*>(args.workspace) +
+__device__ __forceinline__ Sum<kCfg>* partial_sum(const ConvArgs& args, int split, long long pixel,
+                                                  int filter) {
+  return static_cast<Sum<kCfg>*>(args.workspace) +
          (split * (args.n * (kCfg.p * kCfg.q)) + pixel) * (kCfg.groups * gemm_filters(kCfg)) +
          filter;
 }
@@ -85,7 +90,7 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
   constexpr int kPitch = warp_tile_n(kCfg) + staging_pad(kCfg);
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
-  float* const staging = reinterpret_cast<float*>(shared_memory()) + warp * kStripRows * kPitch;
+  Sum<kCfg>* const staging = reinterpret_cast<Sum<kCfg>*>(shared_memory()) + warp * kStripRows * kPitch;
   constexpr bool kScatters = kCfg.sparse == Sparse::kFilters && kCfg.split_k == 1;
   bool saw_nan = false;
   __syncthreads();  // the ring is read no more
@@ -122,20 +127,20 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
       const int filter = work.filter + warp_n * warp_tile_n(kCfg) + column;
       if (tile_row >= work.pixels.rows || filter >= G::kK) continue;
       const long long pixel = work.pixels.pixel_of(tile_row);
-      float sums[Lanes::kCount];
+      Sum<kCfg> sums[Lanes::kCount];
       read_staged(staging + row * kPitch + column, sums);
       const int k = work.group * G::kK + filter;
       if constexpr (kCfg.split_k > 1) {
-        float* const to = partial_sum<kCfg>(args, split, pixel, k);
-        store_row<Type::kF32, (Lanes::kCount > 1)>(to, 0, sums);
+        Sum<kCfg>* const to = partial_sum<kCfg>(args, split, pixel, k);
+        store_row<sum_type(kCfg), (Lanes::kCount > 1)>(to, 0, sums);
       } else {
-        saw_nan |= gemm_pads(kCfg) && any_nan(sums);
+        saw_nan |= repairs_padding(kCfg) && any_nan(sums);
         finish_and_store<kCfg, Epilogue>(args, sums, pixel, k);
       }
     }
     __syncwarp();
   }
-  if constexpr (gemm_pads(kCfg) && kCfg.split_k == 1)
+  if constexpr (repairs_padding(kCfg) && kCfg.split_k == 1)
     repair_rows<kCfg, Epilogue>(args, work, saw_nan, 0, kCfg.block_m);
 }
 
@@ -149,7 +154,7 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
   constexpr int kPitch = kCfg.warps_n * kWarpPitch;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
-  float* const staged = reinterpret_cast<float*>(shared_memory());
+  Sum<kCfg>* const staged = reinterpret_cast<Sum<kCfg>*>(shared_memory());
   __syncthreads();  // the ring is read no more
 #pragma unroll
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip)
@@ -175,9 +180,10 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
         [&](int row, int offset) {
           const unsigned address =
               ptx::shared_address(staged + (first_row + row) * kPitch + offset);
-          float sum = 0;
+          Sum<kCfg> sum = 0;
 #pragma unroll
-          for (int rank = 0; rank < kCfg.split_k; ++rank) sum += ptx::load_cluster(address, rank);
+          for (int rank = 0; rank < kCfg.split_k; ++rank)
+            sum += sum_of_bits<Sum<kCfg>>(ptx::load_cluster(address, rank));
           return sum;
         },
         [&](int row) -> long long {
@@ -194,27 +200,30 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
     const unsigned address =
         ptx::shared_address(staged + row * kPitch + column / warp_tile_n(kCfg) * kWarpPitch +
                             column % warp_tile_n(kCfg));
-    float sums[Lanes::kCount];
+    Sum<kCfg> sums[Lanes::kCount];
 #pragma unroll
     for (int j = 0; j < Lanes::kCount; ++j) sums[j] = 0;
 #pragma unroll
     for (int rank = 0; rank < kCfg.split_k; ++rank) {
       if constexpr (Lanes::kCount % 4 != 0) {
 #pragma unroll
-        for (int j = 0; j < Lanes::kCount; ++j) sums[j] += ptx::load_cluster(address + j * 4, rank);
+        for (int j = 0; j < Lanes::kCount; ++j)
+          sums[j] += sum_of_bits<Sum<kCfg>>(ptx::load_cluster(address + j * 4, rank));
       } else {
 #pragma unroll
         for (int j = 0; j < Lanes::kCount; j += 4) {
-          const float4 part = ptx::load_cluster4(address + j * 4, rank);
-          sums[j] += part.x, sums[j + 1] += part.y, sums[j + 2] += part.z, sums[j + 3] += part.w;
+          Sum<kCfg> part[4];
+          unpack(ptx::load_cluster4(address + j * 4, rank), part);
+#pragma unroll
+          for (int i = 0; i < 4; ++i) sums[j + i] += part[i];
         }
       }
     }
-    saw_nan |= gemm_pads(kCfg) && any_nan(sums);
+    saw_nan |= repairs_padding(kCfg) && any_nan(sums);
     finish_and_store<kCfg, Epilogue>(args, sums, work.pixels.pixel_of(row),
                                      work.group * G::kK + filter);
   }
-  if constexpr (gemm_pads(kCfg))
+  if constexpr (repairs_padding(kCfg))
     repair_rows<kCfg, Epilogue>(args, work, saw_nan, first_row,
                                 min(first_row + kRows, kCfg.block_m));
   ptx::cluster_sync();  // nobody leaves while its sums are read
@@ -228,7 +237,7 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
   const long long pixel = item / (kCfg.k / kWidth);
   const int filter = static_cast<int>(item % (kCfg.k / kWidth)) * kWidth;
   if (pixel >= args.n * (kCfg.p * kCfg.q)) return;
-  float sums[kWidth] = {};
+  Sum<kCfg> sums[kWidth] = {};
   int packed = filter;
   if constexpr (kCfg.sparse == Sparse::kFilters) {
     const unsigned place = packed_place<kCfg>(args, filter);
@@ -237,15 +246,17 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
   }
 #pragma unroll 4
   for (int split = 0; split < kCfg.split_k; ++split) {
-    const float* from = partial_sum<kCfg>(args, split, pixel, packed);
+    const Sum<kCfg>* from = partial_sum<kCfg>(args, split, pixel, packed);
     if constexpr (kWidth == 4) {
-      const float4 part = *reinterpret_cast<const float4*>(from);
-      sums[0] += part.x, sums[1] += part.y, sums[2] += part.z, sums[3] += part.w;
+      Sum<kCfg> part[4];
+      unpack(*reinterpret_cast<const uint4*>(from), part);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) sums[j] += part[j];
     } else {
       sums[0] += *from;
     }
   }
-  if constexpr (gemm_pads(kCfg)) {
+  if constexpr (repairs_padding(kCfg)) {
     if (any_nan(sums) && has_padding<kCfg>(pixel)) {
 #pragma unroll
       for (int j = 0; j < kWidth; ++j) sums[j] = sum_of_valid_taps<kCfg>(args, pixel, packed + j);

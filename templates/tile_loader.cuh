@@ -161,21 +161,25 @@ class GatherLoader {
   /// Fetches a tile into registers, on its way to `slot` of the ring.
   __device__ __forceinline__ void begin(int slot) {
     slot_ = slot;
-    Slot at[kElements];
-    if constexpr (G::kNhwc) decode(at, place(0, kCfg.block_m).chunk);  // the same for all rows
 #pragma unroll
-    for (int i = 0; i < kChunksA; ++i) {
-      const Place to = place(i, kCfg.block_m);
-      if (!kWholeA && to.row >= kCfg.block_m) continue;
-      if constexpr (!G::kNhwc) decode(at, to.chunk);
-      gather_image(i, at);
-    }
+    for (int part = 0; part < kParts; ++part) {
+      Slot at[kDecoded];
+      if constexpr (G::kNhwc)
+        decode(at, place(0, kCfg.block_m).chunk, part);  // the same for all rows
 #pragma unroll
-    for (int i = 0; i < kChunksB; ++i) {
-      const Place to = place(i, kCfg.block_n);
-      if (!kWholeB && to.row >= kCfg.block_n) continue;
-      if constexpr (!G::kNhwc) decode(at, to.chunk);
-      gather_weights(i, to.row, at);
+      for (int i = 0; i < kChunksA; ++i) {
+        const Place to = place(i, kCfg.block_m);
+        if (!kWholeA && to.row >= kCfg.block_m) continue;
+        if constexpr (!G::kNhwc) decode(at, to.chunk, part);
+        gather_image(i, at, part);
+      }
+#pragma unroll
+      for (int i = 0; i < kChunksB; ++i) {
+        const Place to = place(i, kCfg.block_n);
+        if (!kWholeB && to.row >= kCfg.block_n) continue;
+        if constexpr (!G::kNhwc) decode(at, to.chunk, part);
+        gather_weights(i, to.row, at, part);
+      }
     }
     ++tile_;
   }
@@ -201,6 +205,10 @@ class GatherLoader {
  private:
   static constexpr int kChunks = G::kRowBytes / kChunkBytes;  // of a row
   static constexpr int kElements = kChunkBytes / G::kSize;
+  // Elements of a chunk whose places are held at once: the sixteen of 8 bits would spill.
+  static constexpr int kDecoded = kElements < 8 ? kElements : 8;
+  static constexpr int kParts = kElements / kDecoded;
+  static constexpr int kWords = kDecoded * G::kSize / 4;
   static constexpr int kChunksA = gemm_thread_rows(kCfg, kCfg.block_m);
   static constexpr int kChunksB = gemm_thread_rows(kCfg, kCfg.block_n);
   // Whether every thread's every chunk is one of the tile.
@@ -241,10 +249,10 @@ class GatherLoader {
     return {PixelTaps<kCfg>::need(at), image_delta<kCfg>(at), Reduction<kCfg>::weight_delta(k, at),
             at.valid};
   }
-  __device__ __forceinline__ void decode(Slot (&slots)[kElements], int chunk) const {
-    const int k = tile_ * kCfg.block_k + chunk * kElements;
+  __device__ __forceinline__ void decode(Slot (&slots)[kDecoded], int chunk, int part) const {
+    const int k = tile_ * kCfg.block_k + chunk * kElements + part * kDecoded;
 #pragma unroll
-    for (int e = 0; e < kElements; ++e) {
+    for (int e = 0; e < kDecoded; ++e) {
       if constexpr (kTabled > 0)
         slots[e] = table()[k + e];
       else
@@ -252,36 +260,44 @@ class GatherLoader {
     }
   }
   template <typename Fetch>
-  static __device__ __forceinline__ Vector pack(const Slot (&at)[kElements], const Fetch& fetch) {
-    Vector v;
+  static __device__ __forceinline__ void pack(const Slot (&at)[kDecoded], const Fetch& fetch,
+                                              unsigned* to) {
 #pragma unroll
-    for (int word = 0; word < 4; ++word) {
+    for (int word = 0; word < kWords; ++word) {
       if constexpr (G::kSize == 4) {
-        v.word[word] = fetch(at[word]);
+        to[word] = fetch(at[word]);
+      } else if constexpr (G::kSize == 1) {
+        unsigned bytes[4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) bytes[i] = fetch(at[4 * word + i]);
+        to[word] = bytes[0] | bytes[1] << 8 | (bytes[2] | bytes[3] << 8) << 16;
       } else {
         const unsigned lo = fetch(at[2 * word]);
-        v.word[word] = lo | fetch(at[2 * word + 1]) << 16;
+        to[word] = lo | fetch(at[2 * word + 1]) << 16;
       }
     }
-    return v;
   }
   static __device__ __forceinline__ unsigned element(const char* from) {
     if constexpr (G::kSize == 4) return __ldg(reinterpret_cast<const unsigned*>(from));
+    if constexpr (G::kSize == 1) return __ldg(reinterpret_cast<const unsigned char*>(from));
     return __ldg(reinterpret_cast<const unsigned short*>(from));
   }
-  __device__ __forceinline__ void gather_image(int i, const Slot (&at)[kElements]) {
+  __device__ __forceinline__ void gather_image(int i, const Slot (&at)[kDecoded], int part) {
     const PixelTaps<kCfg>& taps = taps_[i / kRowReuse];
     const auto offset = offset_[i / kRowReuse];
-    a_[i] = pack(at, [&](const Slot& e) -> unsigned {
+    const auto fetch = [&](const Slot& e) -> unsigned {
       return taps.has(e.need) ? element(x_ + (offset + e.image)) : 0;
-    });
+    };
+    pack(at, fetch, a_[i].word + part * kWords);
   }
-  __device__ __forceinline__ void gather_weights(int i, int row, const Slot (&at)[kElements]) {
+  __device__ __forceinline__ void gather_weights(int i, int row, const Slot (&at)[kDecoded],
+                                                 int part) {
     const char* filter = w_ + row * reduction_.row_bytes();
     const bool exists = row < filters_;
-    b_[i] = pack(at, [&](const Slot& e) -> unsigned {
+    const auto fetch = [&](const Slot& e) -> unsigned {
       return exists && e.valid ? element(filter + e.weight) : 0;
-    });
+    };
+    pack(at, fetch, b_[i].word + part * kWords);
   }
 
   const char *x_, *w_;

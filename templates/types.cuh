@@ -1,7 +1,7 @@
-// The element types as a kernel sees them: stored as words, computed in f32. Loads go through the
-// read-only path: what a kernel reads is never written while it runs. Rows of elements move in
-// pieces of up to 16 bytes where their alignment is known. tf32 is f32 in memory; whoever
-// multiplies it rounds it first (multiplicand()).
+// The element types as a kernel sees them: stored as words, computed in f32, those of 8 bits summed
+// in s32. Loads go through the read-only path: what a kernel reads is never written while it runs.
+// Rows of elements move in pieces of up to 16 bytes where their alignment is known. tf32 is f32 in
+// memory; whoever multiplies it rounds it first (multiplicand()).
 #pragma once
 
 #include "templates/conv_types.h"
@@ -10,19 +10,21 @@
 
 namespace convoke::cuda {
 
-/// A piece of memory that one instruction moves: 2, 4, 8 or 16 bytes, at a multiple of its size. A
-/// piece of 2 bytes is the low half of its word.
+/// A piece of memory that one instruction moves: 1 to 16 bytes, at a multiple of its size. A piece
+/// of 1 or 2 bytes is the low part of its word.
 template <int kBytes>
 struct Piece {
-  static_assert(kBytes == 2 || kBytes == 4 || kBytes == 8 || kBytes == 16,
-                "one load or store moves 2, 4, 8 or 16 bytes");
+  static_assert(kBytes == 1 || kBytes == 2 || kBytes == 4 || kBytes == 8 || kBytes == 16,
+                "one load or store moves 1, 2, 4, 8 or 16 bytes");
   unsigned word[kBytes < 4 ? 1 : kBytes / 4];
 };
 using Vector = Piece<16>;
 
 template <int kBytes>
 __device__ __forceinline__ Piece<kBytes> load_piece(const void* from) {
-  if constexpr (kBytes == 2) {
+  if constexpr (kBytes == 1) {
+    return {__ldg(static_cast<const unsigned char*>(from))};
+  } else if constexpr (kBytes == 2) {
     return {__ldg(static_cast<const unsigned short*>(from))};
   } else if constexpr (kBytes == 4) {
     return {__ldg(static_cast<const unsigned*>(from))};
@@ -37,7 +39,9 @@ __device__ __forceinline__ Piece<kBytes> load_piece(const void* from) {
 template <int kBytes>
 __device__ __forceinline__ void store_piece(void* to, const Piece<kBytes>& piece) {
   const unsigned* word = piece.word;
-  if constexpr (kBytes == 2)
+  if constexpr (kBytes == 1)
+    *static_cast<unsigned char*>(to) = static_cast<unsigned char>(word[0]);
+  else if constexpr (kBytes == 2)
     *static_cast<unsigned short*>(to) = static_cast<unsigned short>(word[0]);
   else if constexpr (kBytes == 4)
     *static_cast<unsigned*>(to) = word[0];
@@ -48,7 +52,8 @@ __device__ __forceinline__ void store_piece(void* to, const Piece<kBytes>& piece
 }
 
 /// One element in memory, and conversions. The 2-byte types also convert two at a time, `lo` nearer
-/// the start of memory. Narrowing rounds to nearest even.
+/// the start of memory, those of a byte four. Narrowing rounds to nearest even; 8-bit integers
+/// saturate, and a NaN becomes 0.
 template <Type kType>
 struct Element {
   using Storage = float;
@@ -78,25 +83,91 @@ struct Element<Type::kBf16> {
   }
 };
 
+template <>
+struct Element<Type::kS8> {
+  using Storage = signed char;
+  static __device__ __forceinline__ float widen(Storage stored) { return stored; }
+  static __device__ __forceinline__ Storage narrow(float value) {
+    return static_cast<Storage>(narrow(value, 0, 0, 0));
+  }
+  static __device__ __forceinline__ unsigned narrow(float a, float b, float c, float d) {
+    return ptx::s8x4_of(a, b, c, d);
+  }
+};
+template <>
+struct Element<Type::kU8> {
+  using Storage = unsigned char;
+  static __device__ __forceinline__ float widen(Storage stored) { return stored; }
+  static __device__ __forceinline__ Storage narrow(float value) {
+    return static_cast<Storage>(narrow(value, 0, 0, 0));
+  }
+  static __device__ __forceinline__ unsigned narrow(float a, float b, float c, float d) {
+    return ptx::u8x4_of(a, b, c, d);
+  }
+};
+template <>
+struct Element<Type::kS32> {  // of sums, which are stored as they are
+  using Storage = int;
+  static __device__ __forceinline__ Storage narrow(int sum) { return sum; }
+};
+
+/// What products are added up in: f32, of 8-bit integers s32, which holds every sum exactly.
+template <bool kInteger>
+struct SumType {
+  using Type = float;
+};
+template <>
+struct SumType<true> {
+  using Type = int;
+};
+template <ConvConfig kCfg>
+using Sum = typename SumType<is_integer(kCfg.x_type)>::Type;
+constexpr Type sum_type(const ConvConfig& c) {
+  return is_integer(c.x_type) ? Type::kS32 : Type::kF32;
+}
+/// What an epilogue begins with.
+__device__ __forceinline__ float sum_as_f32(float sum) { return sum; }
+__device__ __forceinline__ float sum_as_f32(int sum) { return __int2float_rn(sum); }
+
+/// Sums as the words that they travel in, and back.
+__device__ __forceinline__ unsigned bits_of(float sum) { return __float_as_uint(sum); }
+__device__ __forceinline__ unsigned bits_of(int sum) { return static_cast<unsigned>(sum); }
+template <typename Value>
+__device__ __forceinline__ Value sum_of_bits(unsigned bits) {
+  if constexpr (Value(1) / 2 == 0)
+    return static_cast<int>(bits);
+  else
+    return __uint_as_float(bits);
+}
+
 /// Element `i` of a piece, widened.
 template <Type kType, int kBytes>
 __device__ __forceinline__ float element(const Piece<kBytes>& piece, int i) {
   if constexpr (size_of(kType) == 4)
     return __uint_as_float(piece.word[i]);
+  else if constexpr (size_of(kType) == 1)
+    return Element<kType>::widen(
+        static_cast<typename Element<kType>::Storage>(piece.word[i / 4] >> i % 4 * 8));
   else
     return Element<kType>::widen(static_cast<unsigned short>(piece.word[i / 2] >> i % 2 * 16));
 }
 /// A piece of elements values[0], values[1], ..
-template <Type kType, int kBytes>
-__device__ __forceinline__ Piece<kBytes> narrow_piece(const float* values) {
+template <Type kType, int kBytes, typename Value>
+__device__ __forceinline__ Piece<kBytes> narrow_piece(const Value* values) {
   Piece<kBytes> piece;
-  if constexpr (kBytes == 2) {
+  constexpr int kCount = kBytes / size_of(kType);
+  if constexpr (size_of(kType) == 1) {
+    const auto at = [&](int i) { return i < kCount ? values[i] : 0.0f; };
+#pragma unroll
+    for (int i = 0; i < kCount; i += 4)
+      piece.word[i / 4] = Element<kType>::narrow(at(i), at(i + 1), at(i + 2), at(i + 3));
+  } else if constexpr (kBytes == 2) {
     piece.word[0] = Element<kType>::narrow(values[0]);
   } else {
 #pragma unroll
     for (int i = 0; i < kBytes / 4; ++i) {
       if constexpr (size_of(kType) == 4)
-        piece.word[i] = __float_as_uint(values[i]);
+        piece.word[i] = bits_of(values[i]);
       else
         piece.word[i] = Element<kType>::narrow(values[2 * i], values[2 * i + 1]);
     }
@@ -144,10 +215,10 @@ __device__ __forceinline__ void load_row(const void* tensor, long long index,
       values[i] = i < valid ? Element<kType>::widen(__ldg(from + i)) : 0.0f;
   }
 }
-/// The inverse, rounding to nearest even.
-template <Type kType, bool kAligned, int kCount>
+/// The inverse, rounding to nearest even (kS32: of sums, as they are).
+template <Type kType, bool kAligned, int kCount, typename Value>
 __device__ __forceinline__ void store_row(void* tensor, long long index,
-                                          const float (&values)[kCount], int valid = kCount) {
+                                          const Value (&values)[kCount], int valid = kCount) {
   using Storage = typename Element<kType>::Storage;
   Storage* to = static_cast<Storage*>(tensor) + index;
   if constexpr (kAligned) {
@@ -167,6 +238,23 @@ __device__ __forceinline__ void store_row(void* tensor, long long index,
 template <Type kType>
 __device__ __forceinline__ float multiplicand(float value) {
   return kType == Type::kTf32 ? ptx::tf32_of(value) : value;
+}
+/// Element `i` of a piece, or `index` of a tensor, as it is multiplied: f32, of 8-bit types s32.
+template <Type kType, int kBytes>
+__device__ __forceinline__ auto factor(const Piece<kBytes>& piece, int i) {
+  if constexpr (is_integer(kType))
+    return static_cast<int>(
+        static_cast<typename Element<kType>::Storage>(piece.word[i / 4] >> i % 4 * 8));
+  else
+    return multiplicand<kType>(element<kType>(piece, i));
+}
+template <Type kType>
+__device__ __forceinline__ auto load_factor(const void* tensor, long long index) {
+  if constexpr (is_integer(kType))
+    return static_cast<int>(
+        __ldg(static_cast<const typename Element<kType>::Storage*>(tensor) + index));
+  else
+    return multiplicand<kType>(load<kType>(tensor, index));
 }
 
 }  // namespace convoke::cuda

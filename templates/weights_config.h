@@ -177,6 +177,7 @@ constexpr int sparse_min_blocks(const ConvConfig& c) {
 constexpr const char* why_illegal_weights(const ConvConfig& c, long long shared) {
   const auto power = [](int v) { return v > 0 && (v & (v - 1)) == 0; };
   if (!lists_weights(c)) return "the sparse family needs a sparsity, and no masked=1";
+  if (is_integer(c.x_type)) return "the sparse family multiplies floats; 8-bit types are for mma";
   if (!power(c.block_m) || c.block_m < 32 || c.block_m > 512)
     return "bm must be a power of two from 32 to 512";
   if (!power(c.tile_p) || !power(c.tile_q) || c.tile_p * c.tile_q > c.block_m)

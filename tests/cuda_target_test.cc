@@ -321,14 +321,14 @@ TEST_F(CudaTargetTest, ReferenceSumsCopyInRunAndCopyOut) {
   std::vector<double> sums(static_cast<std::size_t>(spec.y_elements(3)));
   t->build_reference_sums(spec);
   EXPECT_EQ(compiled(), 1);
-  EXPECT_TRUE(t->reference_sums(spec, 3, x.data(), w.data(), sums.data()));
+  EXPECT_TRUE(t->reference_sums(spec, 3, x.data(), w.data(), 0, sums.data()));
   EXPECT_EQ(compiled(), 1);
   ASSERT_EQ(fake->launches.size(), 1u);
   EXPECT_EQ(fake->launches[0].args.n, 3);
   EXPECT_HAS(fake->launches[0].image, "run_reference_sums");
   ConvSpec gradient = spec;
   gradient.pass = Pass::kWgrad;
-  EXPECT_FALSE(t->reference_sums(gradient, 3, x.data(), w.data(), sums.data()));
+  EXPECT_FALSE(t->reference_sums(gradient, 3, x.data(), w.data(), 0, sums.data()));
   t->build_reference_sums(gradient);
   EXPECT_EQ(compiled(), 1);
 }

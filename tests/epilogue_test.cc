@@ -405,10 +405,12 @@ TEST(Epilogue, CudaTextComputesTheSame) {
       std::string(CONVOKE_BINARY_DIR) + "/epilogue_cuda_" + std::to_string(getpid());
   {
     std::ofstream out(base + ".cc");
-    out << "#include <cmath>\n#define __device__\n#define __forceinline__ inline\n";
+    out << "#include <cmath>\n#define __device__\n#define __forceinline__ inline\n"
+           "#define __fadd_rn(a, b) ((a) + (b))\n#define __fsub_rn(a, b) ((a) - (b))\n"
+           "#define __fmul_rn(a, b) ((a) * (b))\n";
     for (std::size_t i = 0; i < texts.size(); ++i) {
       out << "namespace e" << i << " {\n"
-          << Epilogue::parse(texts[i]).lower_cuda() << "}\n"
+          << Epilogue::parse(texts[i]).lower_cuda(i % 2 == 0) << "}\n"
           << "extern \"C\" float epilogue" << i << "(float a, const float* o) { return e" << i
           << "::Epilogue{}(a, o); }\n";
     }

@@ -34,7 +34,7 @@ class GpuReference : public testing::Test {
       fill(w, spec.w_type, TensorRole::kW, kind, spec, 9);
       const auto want = reference_fprop(spec, {x.data(), w.data(), {}, batch}, nullptr, true);
       std::vector<double> got(want.value.size(), 0.5);
-      ASSERT_TRUE(target_->reference_sums(spec, batch, x.data(), w.data(), got.data()))
+      ASSERT_TRUE(target_->reference_sums(spec, batch, x.data(), w.data(), 0, got.data()))
           << print_spec(spec);
       for (std::size_t i = 0; i < got.size(); ++i) {
         const double limit = kind == FillKind::kIntegers ? 0 : 1e-13 * (1 + want.magnitude[i]);

@@ -112,11 +112,19 @@ constexpr ConvConfig patch_grouped() {
   return c;
 }
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+/// The same problem in 8 bits, tiles of as many bytes; outputs are the sums.
+constexpr ConvConfig in_bytes(ConvConfig config, Type type, bool zero_point) {
+  config.x_type = type, config.y_type = Type::kS32;
+  config.block_k *= 2, config.zero_point = zero_point;
+  return config;
+}
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 template <ConvConfig kCfg>
 class EmulatedRun {
-  using Storage = typename Element<kCfg.x_type>::Storage;
+  static constexpr bool kIntegers = is_integer(kCfg.x_type);
+  using Output = Sum<kCfg>;  // which y holds
 
  public:
   explicit EmulatedRun(long long images, const char* sparsity = "") : images_(images) {
@@ -131,21 +139,25 @@ class EmulatedRun {
       words_ = make_pattern_words(kCfg, *pattern_);
     }
     x_.resize(static_cast<std::size_t>(images * kCfg.c * kCfg.h * kCfg.w));
-    for (float& value : x_) value = draw();
+    for (double& value : x_) value = draw(kCfg.x_type);
     w_.resize(static_cast<std::size_t>(kCfg.k * c_per_group(kCfg) * kCfg.r * kCfg.s));
     for (std::size_t i = 0; i < w_.size(); ++i) {
+      w_[i] = draw(weight_type(kCfg.x_type));
+      if (kIntegers) continue;  // pruned ones differ from zero
       // On padding an infinity must not show; elsewhere it does.
-      w_[i] = i % 4999 == 5 ? kInfinity : draw();
-      if (!keeps(static_cast<long long>(i))) w_[i] = std::numeric_limits<float>::quiet_NaN();
+      if (i % 4999 == 5) w_[i] = kInfinity;
+      if (!keeps(static_cast<long long>(i))) w_[i] = std::numeric_limits<double>::quiet_NaN();
     }
   }
 
   void check() {
-    const std::vector<Storage> x = narrow(x_), w = narrow(w_);
+    const auto x = narrow<kCfg.x_type>(x_);
+    const auto w = narrow<weight_type(kCfg.x_type)>(w_);
     std::vector<uint4> packed(static_cast<std::size_t>(packed_bytes(kCfg) / 16 + 1));
-    std::vector<float> workspace(static_cast<std::size_t>(workspace_bytes(kCfg, images_) / 4));
+    std::vector<Output> workspace(static_cast<std::size_t>(workspace_bytes(kCfg, images_) / 4));
     ConvArgs args{x.data(), w.data(), nullptr, workspace.data(), {}, images_};
-    if constexpr (kCfg.sparse != Sparse::kDense) {
+    args.x_zero = kZero;
+    if constexpr (reads_packed_weights(kCfg)) {
       ASSERT_EQ(why_illegal_sparse(kCfg), nullptr);
       pack(args, packed.data());
       args.w = packed.data();
@@ -153,7 +165,8 @@ class EmulatedRun {
     }
     ASSERT_EQ(why_illegal_gemm(kCfg, 80, 164 << 10), nullptr);
     for (const bool late : {false, true}) {
-      std::vector<float> y(static_cast<std::size_t>(images_ * kCfg.p * kCfg.q * kCfg.k), kInfinity);
+      std::vector<Output> y(static_cast<std::size_t>(images_ * kCfg.p * kCfg.q * kCfg.k),
+                            static_cast<Output>(12345678));
       args.y = y.data();
       run(args, late);
       compare(y);
@@ -180,13 +193,17 @@ class EmulatedRun {
         for (threadIdx.x = 0; threadIdx.x < kReduceThreads; ++threadIdx.x)
           run_reduce<kCfg, Plain>(args);
   }
-  float draw() {
+  double draw(Type type) {
     state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-    return static_cast<float>(static_cast<int>(state_ >> 33) % 4);
+    const int value = static_cast<int>(state_ >> 33);
+    if (type == Type::kS8) return value % 256 - 128;
+    return value % (type == Type::kU8 ? 256 : 4);
   }
-  static std::vector<Storage> narrow(const std::vector<float>& values) {
-    std::vector<Storage> stored;
-    for (const float value : values) stored.push_back(Element<kCfg.x_type>::narrow(value));
+  template <Type kType>
+  static auto narrow(const std::vector<double>& values) {
+    std::vector<typename Element<kType>::Storage> stored;
+    for (const double value : values)
+      stored.push_back(Element<kType>::narrow(static_cast<float>(value)));
     return stored;
   }
   bool keeps(long long i) const {
@@ -194,9 +211,9 @@ class EmulatedRun {
     return pattern_ == nullptr ||
            pattern_->keeps(i / (c * kCfg.r * kCfg.s), tap / kCfg.s, tap % kCfg.s, i % c);
   }
-  float expected(long long n, long long p, long long q, long long k) const {
+  double expected(long long n, long long p, long long q, long long k) const {
     const long long channels = c_per_group(kCfg), first = k / k_per_group(kCfg) * channels;
-    float sum = 0;
+    double sum = 0;
     for (long long r = 0; r < kCfg.r; ++r)
       for (long long s = 0; s < kCfg.s; ++s) {
         const long long h = p * kCfg.stride_h - kCfg.pad_h + r * kCfg.dilation_h;
@@ -207,17 +224,19 @@ class EmulatedRun {
           if (keeps(at))
             sum +=
                 w_[static_cast<std::size_t>(at)] *
-                x_[static_cast<std::size_t>(((n * kCfg.h + h) * kCfg.w + w) * kCfg.c + first + c)];
+                (x_[static_cast<std::size_t>(((n * kCfg.h + h) * kCfg.w + w) * kCfg.c + first +
+                                             c)] -
+                 kZero);
         }
       }
     return sum;
   }
-  void compare(const std::vector<float>& y) const {
+  void compare(const std::vector<Output>& y) const {
     int wrong = 0, infinite = 0;
     for (std::size_t i = 0; i < y.size(); ++i) {
       const auto at = static_cast<long long>(i);
       const long long pixel = at / kCfg.k, image = pixel / (kCfg.p * kCfg.q);
-      const float want = expected(image, pixel / kCfg.q % kCfg.p, pixel % kCfg.q, at % kCfg.k);
+      const double want = expected(image, pixel / kCfg.q % kCfg.p, pixel % kCfg.q, at % kCfg.k);
       infinite += want - want != 0;
       const bool same = want != want ? y[i] != y[i] : y[i] == want;
       if (!same && wrong++ < 3)
@@ -232,7 +251,8 @@ class EmulatedRun {
   ConvSpec spec_;
   SparsityPattern::Ptr pattern_;
   std::vector<std::uint32_t> words_;
-  std::vector<float> x_, w_;
+  static constexpr int kZero = kCfg.zero_point ? 77 : 0;
+  std::vector<double> x_, w_;
   unsigned long long state_ = 1;
 };
 
@@ -305,6 +325,58 @@ TEST(PatchKernel, ListsOfBlocks) {
   EmulatedRun<with_lists(patch(256, 64, 6, 3, 64, 2), 32, 64, 72)>(2, "block:0.3@32x64").check();
   EmulatedRun<with_lists(patch(64, 64, 6, 3, 64, 2), 16, 64, 72)>(2, "block:0.5@16x64").check();
 }
+TEST(ByteKernel, TailsOfPixelsFiltersAndReduction) {
+  EmulatedRun<in_bytes(problem(48, 40, 5, 3, Sparse::kDense), Type::kS8, false)>(2).check();
+  EmulatedRun<in_bytes(problem(24, 33, 4, 3, Sparse::kDense), Type::kU8, false)>(1).check();
+  EmulatedRun<in_bytes(problem(20, 16, 4, 1, Sparse::kDense), Type::kU8, true)>(2).check();
+}
+TEST(ByteKernel, ElementsThroughRegisters) {
+  EmulatedRun<in_bytes(problem(3, 40, 6, 3, Sparse::kDense), Type::kS8, false)>(2).check();
+  EmulatedRun<in_bytes(problem(13, 24, 4, 3, Sparse::kDense), Type::kU8, true)>(2).check();
+}
+TEST(ByteKernel, ZeroPointsOnPadding) {
+  EmulatedRun<in_bytes(problem(32, 40, 5, 3, Sparse::kDense), Type::kS8, true)>(2).check();
+  constexpr ConvConfig kGrouped = [] {
+    ConvConfig c = in_bytes(problem(96, 40, 9, 3, Sparse::kDense), Type::kU8, true);
+    c.groups = 2, c.stride_h = 2, c.dilation_w = 2, c.pad_w = 3;
+    c.p = 5, c.q = 11;
+    return c;
+  }();
+  EmulatedRun<kGrouped>(2).check();
+}
+TEST(ByteKernel, SplitsAndBatchOrder) {
+  constexpr ConvConfig kSplit = [] {
+    ConvConfig c = in_bytes(problem(80, 48, 5, 3, Sparse::kDense), Type::kS8, true);
+    c.split_k = 3;
+    return c;
+  }();
+  EmulatedRun<kSplit>(2).check();
+  constexpr ConvConfig kBatch = [] {
+    ConvConfig c = in_bytes(problem(128, 16, 3, 3, Sparse::kDense), Type::kU8, true);
+    c.order = PixelOrder::kBatch;
+    c.block_n = 16, c.warps_m = 2, c.warps_n = 1;
+    return c;
+  }();
+  EmulatedRun<kBatch>(34).check();
+}
+TEST(ByteKernel, Patches) {
+  EmulatedRun<in_bytes(patch(128, 40, 7, 3, 64, 2), Type::kS8, true)>(3).check();
+  EmulatedRun<in_bytes(patch_strided(), Type::kU8, false)>(2).check();
+}
+TEST(ByteKernel, SkipsWhatIsPruned) {
+  using enum Type;
+  EmulatedRun<in_bytes(with_filters(patch(128, 64, 6, 3, 64, 2), 26), kS8, true)>(2, "channel:0.4")
+      .check();
+  EmulatedRun<in_bytes(with_lists(patch(384, 24, 6, 3, 64, 2), 0, 128, 18), kU8, true)>(
+      2, "input:0.6@128")
+      .check();
+  EmulatedRun<in_bytes(with_lists(patch(128, 64, 6, 3, 64, 2), 16, 128, 72), kU8, true)>(
+      2, "block:0.5@16x128")
+      .check();
+  constexpr ConvConfig kMasked = in_bytes(problem(32, 40, 5, 3, Sparse::kMasked), kS8, true);
+  EmulatedRun<kMasked>(2, "unstructured:0.3").check();
+}
+
 TEST(PatchKernel, TwoOfFour) {
   EmulatedRun<with_pairs(patch(128, 40, 6, 3, 64, 2))>(2, "nm:2:4").check();
 }

@@ -110,6 +110,7 @@ struct EmulatedKernel final : Kernel {
   void launch(const LaunchArgs& args, WeightForm) const override {
     ConvArgs device{args.x.data, args.w.data, args.y.data, nullptr, {}, args.batch};
     for (std::size_t i = 0; i < args.operand_count; ++i) device.operands[i] = args.operands[i].data;
+    device.x_zero = args.x_zero;
     const unsigned blocks = cuda::grid(kernel.config, args.batch).x;
     kernel.kernel(device, short_grid ? std::max(1u, blocks / 3) : blocks);
   }

@@ -226,7 +226,7 @@ struct TargetWithReference final : FaultyTarget {
   double fault_of_last = 0;
   int runs = 0;
   bool reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x, const void* w,
-                      double* sums) override {
+                      std::int32_t, double* sums) override {
     ++runs;
     test::for_each_output(
         spec, batch, [&](std::int64_t n, std::int64_t k, std::int64_t p, std::int64_t q) {

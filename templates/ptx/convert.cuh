@@ -1,4 +1,4 @@
-// Conversions between f32 and the small float types, one instruction or one bit trick each. sm_75
+// Conversions between f32 and the small types, one instruction or one bit trick each. sm_75
 // has neither bf16, tf32 nor two-at-a-time conversions: integer arithmetic and pairs stand in, with
 // the same results. Everything rounds to nearest, ties to even (tf32: ties away from zero, as the
 // tensor cores' own conversion does); overflow gives infinity, a NaN stays a NaN.
@@ -66,6 +66,26 @@ __device__ __forceinline__ float tf32_of(float value) {
   const unsigned bits = __float_as_uint(value);
   return value != value ? value : __uint_as_float((bits + 0x1000) & ~0x1fffu);
 #endif
+}
+
+/// Four s8 (u8) in a word, `a` in the lowest byte: to nearest even, saturated; a NaN becomes 0.
+__device__ __forceinline__ unsigned s8x4_of(float a, float b, float c, float d) {
+  unsigned packed;
+  asm("{.reg .b32 high; cvt.pack.sat.s8.s32.b32 high, %4, %3, 0; "
+      "cvt.pack.sat.s8.s32.b32 %0, %2, %1, high;}"
+      : "=r"(packed)
+      : "r"(__float2int_rn(a)), "r"(__float2int_rn(b)), "r"(__float2int_rn(c)),
+        "r"(__float2int_rn(d)));
+  return packed;
+}
+__device__ __forceinline__ unsigned u8x4_of(float a, float b, float c, float d) {
+  unsigned packed;
+  asm("{.reg .b32 high; cvt.pack.sat.u8.s32.b32 high, %4, %3, 0; "
+      "cvt.pack.sat.u8.s32.b32 %0, %2, %1, high;}"
+      : "=r"(packed)
+      : "r"(__float2int_rn(a)), "r"(__float2int_rn(b)), "r"(__float2int_rn(c)),
+        "r"(__float2int_rn(d)));
+  return packed;
 }
 
 }  // namespace convoke::cuda::ptx

@@ -1,7 +1,8 @@
 // Warp-wide matrix multiply-accumulate and the loads that feed it, sm_80 and later. One step reads
-// 32 bytes of the reduction: 16 elements of two bytes or 8 of four. Fragment layouts: PTX ISA,
-// "Matrix fragments for mma.m16n8k16" and ".m16n8k8"; the 8x8 matrices of 16-byte rows that
-// ldmatrix moves fit both, since a lane's four bytes are two f16 or one tf32.
+// 32 bytes of the reduction: 32 elements of a byte, 16 of two bytes or 8 of four. Fragment layouts:
+// PTX ISA, "Matrix fragments for mma.m16n8k32", ".m16n8k16" and ".m16n8k8"; the 8x8 matrices of
+// 16-byte rows that ldmatrix moves fit all, since a lane's four bytes are four s8, two f16 or one
+// tf32.
 #pragma once
 
 #include "templates/conv_types.h"
@@ -44,6 +45,25 @@ __device__ __forceinline__ void mma(float (&d)[4], const unsigned (&a)[4], const
         "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
         "{%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  }
+}
+
+/// The same of integers, exact: `a` of kType, b of s8.
+template <Type kType>
+__device__ __forceinline__ void mma(int (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  if constexpr (kType == Type::kS8) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+        "{%8, %9}, {%0, %1, %2, %3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  } else {
+    static_assert(kType == Type::kU8, "mma.sync multiplies s8 and u8 by s8 here");
+    asm volatile(
+        "mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+        "{%8, %9}, {%0, %1, %2, %3};"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
   }
 }

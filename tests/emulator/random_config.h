@@ -64,6 +64,19 @@ constexpr void draw_channels(ConstexprRandom& random, ConvConfig& c) {
   c.k = groups * (random.one_in(2) ? random.pick(1, 9) : 4 * random.pick(1, 4));
 }
 
+/// Every third problem in 8 bits. An s32 output has no epilogue.
+constexpr void draw_types(ConstexprRandom& random, ConvConfig& c) {
+  constexpr Type kTypes[] = {Type::kF32, Type::kTf32, Type::kF16, Type::kBf16};
+  c.x_type = kTypes[random.pick(0, 3)];
+  c.y_type = c.x_type == Type::kTf32 || random.one_in(6) ? Type::kF32 : c.x_type;
+  if (random.one_in(8)) c.y_type = Type::kF16;
+  if (!random.one_in(3)) return;
+  constexpr Type kOutputs[] = {Type::kS8, Type::kU8, Type::kS32, Type::kF32, Type::kF16};
+  c.x_type = random.one_in(2) ? Type::kS8 : Type::kU8;
+  c.y_type = kOutputs[random.pick(0, 4)];
+  c.zero_point = random.one_in(3);
+}
+
 constexpr void draw_tiles(ConstexprRandom& random, ConvConfig& c) {
   if (c.family == Family::kReference) return;
   const bool direct = c.family == Family::kDirect;
@@ -71,7 +84,7 @@ constexpr void draw_tiles(ConstexprRandom& random, ConvConfig& c) {
   c.block_n = static_cast<int>(c.x_layout == Layout::kNchw && !direct ? 1 : random.power(3));
   c.block_k = static_cast<int>(!direct                       ? random.pick(1, 4)
                                : c.x_layout == Layout::kNchw ? 1
-                                                             : random.power(3));
+                                                             : random.power(4));
 }
 
 /// Epilogues by number: see tests/templates_host_test.cc.
@@ -82,7 +95,6 @@ constexpr int epilogue_number(const ConvConfig& c) {
 
 constexpr ConvConfig draw_config(Family family, unsigned long long seed) {
   ConstexprRandom random(seed);
-  constexpr Type kTypes[] = {Type::kF32, Type::kTf32, Type::kF16, Type::kBf16};
   while (true) {
     ConvConfig c;
     c.family = family;
@@ -97,10 +109,8 @@ constexpr ConvConfig draw_config(Family family, unsigned long long seed) {
     c.y_layout = c.x_layout;
     if (family != Family::kDepthwise && random.one_in(5))
       c.y_layout = c.x_layout == Layout::kNchw ? Layout::kNhwc : Layout::kNchw;
-    c.x_type = kTypes[random.pick(0, 3)];
-    c.y_type = c.x_type == Type::kTf32 || random.one_in(6) ? Type::kF32 : c.x_type;
-    if (random.one_in(8)) c.y_type = Type::kF16;
-    const long long epilogue = random.pick(0, kEpilogues - 1);
+    draw_types(random, c);
+    const long long epilogue = c.y_type == Type::kS32 ? 0 : random.pick(0, kEpilogues - 1);
     if (epilogue == 1) c.operands = 3, c.per_channel_operands = 0b011;
     if (epilogue == 2) c.operands = 2, c.per_channel_operands = 0b10;
     draw_tiles(random, c);

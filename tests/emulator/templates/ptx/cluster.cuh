@@ -7,7 +7,7 @@ namespace convoke::cuda::ptx {
 
 int cluster_rank();
 void cluster_sync();
-float4 load_cluster4(unsigned address, int rank);
-float load_cluster(unsigned address, int rank);
+uint4 load_cluster4(unsigned address, int rank);
+unsigned load_cluster(unsigned address, int rank);
 
 }  // namespace convoke::cuda::ptx

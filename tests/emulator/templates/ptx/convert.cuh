@@ -32,4 +32,19 @@ inline float tf32_of(float value) {
   return __uint_as_float((__float_as_uint(value) + 0x1000) & ~0x1fffu);
 }
 
+/// A byte of an 8-bit integer within [low, high].
+inline unsigned byte_of(float value, float low, float high) {
+  if (value != value) return 0;
+  const float kept = value < low ? low : value > high ? high : value;
+  return static_cast<unsigned>(static_cast<int>(std::nearbyint(kept))) & 0xff;
+}
+inline unsigned s8x4_of(float a, float b, float c, float d) {
+  const auto byte = [](float value) { return byte_of(value, -128, 127); };
+  return byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24;
+}
+inline unsigned u8x4_of(float a, float b, float c, float d) {
+  const auto byte = [](float value) { return byte_of(value, 0, 255); };
+  return byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24;
+}
+
 }  // namespace convoke::cuda::ptx

@@ -1,5 +1,6 @@
 // templates/ptx/mma.cuh for g++: what the PTX ISA says of ldmatrix and of the fragments of
-// mma.m16n8k16 and of sparse mma.m16n8k32 for two-byte types, element by element.
+// mma.m16n8k16 and of sparse mma.m16n8k32 for two-byte types, and of mma.m16n8k32 for 8-bit
+// integers, element by element.
 #pragma once
 
 #include "templates/conv_types.h"
@@ -58,6 +59,36 @@ inline void mma(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
     for (unsigned k = 0; k < 16; ++k)
       d[e] += element_a<kType>(warp, lane / 4 + e / 2 * 8, k) *
               element_b<kType>(warp, k, lane % 4 * 2 + e % 2);
+  __syncwarp();
+}
+
+/// One of the four bytes of a word.
+template <Type kType>
+inline int byte_of_word(unsigned word, unsigned which) {
+  return static_cast<typename Element<kType>::Storage>(word >> 8 * which);
+}
+/// Element (row, column) of the 16 by 32 bytes of A, (k, column) of B.
+template <Type kType>
+inline int byte_a(const EmulatedWarp& warp, unsigned row, unsigned column) {
+  return byte_of_word<kType>(
+      warp.lanes[row % 8 * 4 + column % 16 / 4].a[row / 8 + column / 16 * 2], column % 4);
+}
+template <Type kType>
+inline int byte_b(const EmulatedWarp& warp, unsigned k, unsigned column) {
+  return byte_of_word<kType>(warp.lanes[column * 4 + k % 16 / 4].b[k / 16], k % 4);
+}
+
+template <Type kType>
+inline void mma(int (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  const unsigned lane = threadIdx.x % 32;
+  EmulatedWarp& warp = emulated_warp();
+  std::memcpy(warp.lanes[lane].a, a, sizeof a);
+  std::memcpy(warp.lanes[lane].b, b, sizeof b);
+  __syncwarp();
+  for (unsigned e = 0; e < 4; ++e)
+    for (unsigned k = 0; k < 32; ++k)
+      d[e] += byte_a<kType>(warp, lane / 4 + e / 2 * 8, k) *
+              byte_b<Type::kS8>(warp, k, lane % 4 * 2 + e % 2);
   __syncwarp();
 }
 
