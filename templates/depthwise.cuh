@@ -65,8 +65,8 @@ struct FilterRow {
 #pragma unroll
       for (int i = 0; i < D::kFilters; ++i) {
         const int element_index = (i * static_cast<int>(kCfg.r) + r) * D::kTaps + s;
-        at[s][i] = factor<D::kWeightType>(kept[element_index / D::kFilters],
-                                          element_index % D::kFilters);
+        at[s][i] =
+            factor<D::kWeightType>(kept[element_index / D::kFilters], element_index % D::kFilters);
       }
   }
   /// From memory.
@@ -145,9 +145,9 @@ __device__ __forceinline__ void store_depthwise(const ConvArgs& args,
       float row[D::kOutputs];
 #pragma unroll
       for (int m = 0; m < D::kOutputs; ++m)
-        row[m] = m < outputs ? finish<kCfg, Epilogue>(args, sum_as_f32(acc[m][0]), channels, 0,
-                                                      at + m)
-                             : 0;
+        row[m] = m < outputs
+                     ? finish<kCfg, Epilogue>(args, sum_as_f32(acc[m][0]), channels, 0, at + m)
+                     : 0;
       store_row<kCfg.y_type, kAligned>(args.y, at, row, outputs);
     }
   }

@@ -118,9 +118,8 @@ struct Bytes {
   __device__ __forceinline__ int dot(const Bytes<Type::kS8, kVector>& weights, int sum) const {
 #pragma unroll
     for (int i = 0; i < kWords; ++i)
-      sum = kVector < 4
-                ? sum + static_cast<int>(word[i]) * static_cast<int>(weights.word[i])
-                : ptx::dp4a<kType>(word[i], weights.word[i], sum);
+      sum = kVector < 4 ? sum + static_cast<int>(word[i]) * static_cast<int>(weights.word[i])
+                        : ptx::dp4a<kType>(word[i], weights.word[i], sum);
     return sum;
   }
   /// The sum of weights.

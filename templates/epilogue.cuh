@@ -57,9 +57,8 @@ __device__ __forceinline__ void store_sum(const ConvArgs& args, Sum<kCfg> sum,
   if constexpr (kCfg.y_type == Type::kS32)
     static_cast<int*>(args.y)[y_index] = sum;
   else
-    store<kCfg.y_type>(
-        args.y, y_index,
-        finish<kCfg, Epilogue>(args, sum_as_f32(sum), channels, i, y_index));
+    store<kCfg.y_type>(args.y, y_index,
+                       finish<kCfg, Epilogue>(args, sum_as_f32(sum), channels, i, y_index));
 }
 /// The same for one filter, `k`.
 template <ConvConfig kCfg, typename Epilogue>

@@ -1,6 +1,6 @@
 // `convoke_pack`: plain weights into the form that a kernel reads which skips some, or has a zero
-// point. Args: w plain, y packed. Pruned weights are not read. One element a thread and turn: weights are small beside what is
-// computed with them.
+// point. Args: w plain, y packed. Pruned weights are not read. One element a thread and turn:
+// weights are small beside what is computed with them.
 #pragma once
 
 #include "templates/im2col.cuh"

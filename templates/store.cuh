@@ -90,7 +90,8 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
   constexpr int kPitch = warp_tile_n(kCfg) + staging_pad(kCfg);
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_m = warp / kCfg.warps_n, warp_n = warp % kCfg.warps_n;
-  Sum<kCfg>* const staging = reinterpret_cast<Sum<kCfg>*>(shared_memory()) + warp * kStripRows * kPitch;
+  Sum<kCfg>* const staging =
+      reinterpret_cast<Sum<kCfg>*>(shared_memory()) + warp * kStripRows * kPitch;
   constexpr bool kScatters = kCfg.sparse == Sparse::kFilters && kCfg.split_k == 1;
   bool saw_nan = false;
   __syncthreads();  // the ring is read no more

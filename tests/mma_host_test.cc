@@ -222,11 +222,10 @@ class EmulatedRun {
         for (long long c = 0; c < channels; ++c) {
           const long long at = ((k * kCfg.r + r) * kCfg.s + s) * channels + c;
           if (keeps(at))
-            sum +=
-                w_[static_cast<std::size_t>(at)] *
-                (x_[static_cast<std::size_t>(((n * kCfg.h + h) * kCfg.w + w) * kCfg.c + first +
-                                             c)] -
-                 kZero);
+            sum += w_[static_cast<std::size_t>(at)] *
+                   (x_[static_cast<std::size_t>(((n * kCfg.h + h) * kCfg.w + w) * kCfg.c + first +
+                                                c)] -
+                    kZero);
         }
       }
     return sum;
