@@ -61,8 +61,8 @@ def parse_arguments():
     parser.add_argument("--study", action="store_true", help=f"a second row for each layer with {STUDY}")
     parser.add_argument("--against-f16", action="store_true", help="our own f16 kernel of each 8-bit problem in the same turns")
     parser.add_argument("--cudnn-int8", metavar="PATH", help="the 8-bit peer (default: libconvoke_cudnn_int8.so beside --library)")
-    parser.add_argument("--engines", type=int, default=16,
-                        help="of cuDNN's graph API to try for an 8-bit problem, 0: its legacy API alone (default 16)")
+    parser.add_argument("--engines", type=int, default=8,
+                        help="of cuDNN's graph API to try for an 8-bit problem, 0: its legacy API alone (default 8)")
     parser.add_argument("-o", "--output", help="file (default stdout)")
     return parser.parse_args()
 
@@ -135,6 +135,7 @@ def f16_side(torch, device, where, library, spec, stream):
     half.override("dtype=f16")
     peer = cudnn_float.Peer(torch, where, half.fields, stream)
     side = Ours(torch, where, device.plan(half), peer.tensors, stream)
+    torch.cuda.synchronize()  # filled on another stream
     wrong = peer.check(side)[1]
     if wrong:
         raise api.Error(api.WRONG_RESULT, wrong)
@@ -164,11 +165,11 @@ def refuse(record, error, status=None):
     record["exit_code"] = error.status
 
 
-def fill(record, side, times, fields, limit_us, bytes_us):
+def fill(record, side, times, fields, limit_us, floor_us):
     cold, spread, warm, warm_spread, launches = times
     record.update(
         status="measured", time_us=cold, warm_us=warm, spread_us=spread, warm_spread_us=warm_spread, launches=launches,
-        gflops=2 * fields.macs_image * fields.n / cold * 1e-3, fraction_of_limit=limit_us / cold, bytes_us=bytes_us,
+        gflops=2 * fields.macs_image * fields.n / cold * 1e-3, fraction_of_limit=limit_us / cold, bytes_us=floor_us,
         workspace_bytes=side.workspace_bytes, buffer_sets=side.sets)
 
 

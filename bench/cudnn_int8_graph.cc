@@ -257,6 +257,8 @@ void add_graph_ways(cudnnHandle_t cudnn, const CudnnInt8Conv& conv, Ways& ways,
   attempt([&] {
     const Descriptor graph = make_graph(cudnn, conv);
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_B, CUDNN_HEUR_MODE_FALLBACK}) {
+      // Engines again, with their default knobs: seconds of compilation each.
+      if (mode == CUDNN_HEUR_MODE_FALLBACK && ways.size() > before) break;
       attempt([&] {
         for (const Descriptor& config : propose(graph, mode)) {
           if (enough()) return;
