@@ -100,7 +100,7 @@ class Tensors:
 
         self.x = [draw((fields.n, fields.h, fields.w, fields.c), self.least, self.most, images) for _ in range(count)]
         self.w = [draw((fields.k, fields.r, fields.s, c), -127, 127, torch.int8) for _ in range(count)]
-        # Another value than any side leaves by chance: what is not written shows.
+        # Few results have this value: what is not written shows.
         self.y = [torch.full((fields.n, fields.p, fields.q, fields.k), 77, dtype=images, device=device) for _ in range(count)]
         # The spread of a sum of products of uniform numbers; results shall fill their type and seldom leave it.
         squares = (255 * 256 if unsigned else 2 * 128 * 128) / (3 if unsigned else 6) * (127 * 128) / 3

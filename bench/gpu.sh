@@ -7,14 +7,15 @@
 # OUT_DIR receives NAME.jsonl (what a step printed), NAME.log (its progress and tables) and steps_PART.txt (status, seconds).
 #   test    doctor, the GPU tests, compute-sanitizer on small problems of every family
 #   verify  kernels of all lists compiled ahead of time by all cores, then verified: f16, bf16, tf32, f32
-#   tune    resnet50 and resnet18_cifar, batch 128, f16 and f32; samples go to OUT_DIR/samples.jsonl
+#   tune    resnet50 and resnet18_cifar, batch 128, f16 and f32; resnet50 in s8 and in f16 with the same epilogue;
+#           samples go to OUT_DIR/samples.jsonl
 #   bench   beside cuDNN (needs PyTorch), launch overhead; with the samples of OUT_DIR/samples.jsonl
 # Each step has a time limit of its own, and a failure stops no other step. Variables: PYTHON (python3), CONVOKE_CACHE_DIR
 # (OUT_DIR/cache), CONVOKE_GPU_VERIFY_BATCH (2), CONVOKE_GPU_TUNE_SECONDS (170), CONVOKE_GPU_BENCH_SECONDS (1, a layer),
 # CONVOKE_COMMIT (named in the results where there is no git).
 # Exit status: 0 if all went well, 4 without a GPU that works, else 1.
 set -u
-usage() { sed -n '2,19s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,20s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 if [ $# -lt 2 ] || [ $# -gt 3 ]; then usage; fi
 here=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$1" 2>/dev/null && pwd) || { echo "gpu.sh: no build in '$1'" >&2; exit 2; }
@@ -28,6 +29,7 @@ export CONVOKE_CACHE_DIR="${CONVOKE_CACHE_DIR:-$out/cache}"
 python=${PYTHON:-python3}
 lists=$here/examples/problems
 batch=${CONVOKE_GPU_VERIFY_BATCH:-2}
+epilogue='relu(acc*scale[k]+bias[k])' # of 8-bit problems in bench/cudnn.py, and of the f16 ones beside them
 wrong=0
 merged=no  # yes: a step's stdout goes to its log too
 mkdir -p "$CONVOKE_CACHE_DIR"
@@ -104,12 +106,16 @@ run_verify() {
 }
 
 run_tune() {
+  seconds=${CONVOKE_GPU_TUNE_SECONDS:-170}
   for dtype in f16 f32; do
     for net in resnet50 resnet18_cifar; do
-      seconds=${CONVOKE_GPU_TUNE_SECONDS:-170}
       step "tune_${net}_b128_$dtype" $((seconds + 60)) "$convoke" tune --target cuda --json --budget "$seconds" \
         --problems "$lists/$net.txt" --batch 128 --dtype "$dtype"
     done
+  done
+  for dtype in s8 f16; do
+    step "tune_resnet50_b128_${dtype}_scaled" $((seconds + 60)) "$convoke" tune --target cuda --json --budget "$seconds" \
+      --problems "$lists/resnet50.txt" --batch 128 --dtype "$dtype" --epilogue "$epilogue"
   done
   "$convoke" cache export -o "$out/samples.jsonl" || wrong=1
 }
@@ -124,6 +130,12 @@ run_bench() {
         --problems "$lists/$net.txt" --batch 128 --dtype "$dtype" --seconds "${CONVOKE_GPU_BENCH_SECONDS:-1}" "$@"
     done
   done
+  if [ -f "$build/lib/libconvoke_cudnn_int8.so" ]; then
+    step cudnn_resnet50_b128_s8 590 "$python" "$here/bench/cudnn.py" --library "$build/lib/libconvoke.so" \
+      --problems "$lists/resnet50.txt" --batch 128 --dtype s8 --against-f16 --seconds "${CONVOKE_GPU_BENCH_SECONDS:-1}"
+  else
+    echo "$build/lib/libconvoke_cudnn_int8.so is not in the build: 8 bits not compared (bench/README.md)" >&2
+  fi
   if [ -x "$build/bin/cuda_overhead" ]; then
     step launch_overhead 60 "$python" "$here/bench/report.py" record "$out/overhead.jsonl" -- "$build/bin/cuda_overhead"
   else
