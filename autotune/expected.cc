@@ -42,12 +42,11 @@ Inputs make_inputs(const ConvSpec& spec, const Epilogue& epilogue, std::int64_t 
   fill(inputs.x, spec.x_type, TensorRole::kX, kind, spec, seed);
   fill(inputs.w, spec.w_type, TensorRole::kW, kind, spec, seed);
   for (std::size_t i = 0; i < epilogue.operands().size(); ++i) {
-    const bool per_channel = epilogue.operands()[i].per_channel;
-    const DataType type = per_channel ? DataType::kF32 : spec.y_type;
-    Bytes& bytes = inputs.operands.emplace_back(
-        byte_size(per_channel ? spec.k : spec.y_elements(batch), type));
-    fill(bytes, type, per_channel ? TensorRole::kChannelOperand : TensorRole::kOperand, kind, spec,
-         seed + 1000 * (i + 1));
+    const EpilogueOperand& operand = epilogue.operands()[i];
+    const DataType type = operand.element_type(spec.y_type);
+    Bytes& bytes = inputs.operands.emplace_back(byte_size(operand.elements(spec, batch), type));
+    fill(bytes, type, operand.per_channel ? TensorRole::kChannelOperand : TensorRole::kOperand,
+         kind, spec, seed + 1000 * (i + 1));
   }
   return inputs;
 }

@@ -86,9 +86,8 @@ ProblemTensors::ProblemTensors(Target& target, const ConvSpec& spec, std::uint64
   for (const EpilogueOperand& operand : epilogue.operands()) {
     ++seed;  // two operands of one shape must differ
     operands.push_back(
-        operand.per_channel
-            ? floats(spec, spec.k, DataType::kF32, TensorRole::kChannelOperand, seed)
-            : floats(spec, spec.y_elements(batch_), spec.y_type, TensorRole::kOperand, seed));
+        floats(spec, operand.elements(spec, batch_), operand.element_type(spec.y_type),
+               operand.per_channel ? TensorRole::kChannelOperand : TensorRole::kOperand, seed));
     set_bytes += operands.back().size();
   }
   // The same numbers in every set: what matters is that they lie elsewhere.

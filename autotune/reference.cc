@@ -220,9 +220,8 @@ void load_operands(const ConvSpec& spec, const Epilogue& epilogue,
                    const std::vector<const void*>& operands, std::int64_t k, std::int64_t y_index,
                    double* values) {
   for (std::size_t i = 0; i < epilogue.operands().size(); ++i)
-    values[i] = epilogue.operands()[i].per_channel
-                    ? load_element(operands[i], k, DataType::kF32)
-                    : load_element(operands[i], y_index, spec.y_type);
+    values[i] = load_element(operands[i], epilogue.operands()[i].per_channel ? k : y_index,
+                             epilogue.operands()[i].element_type(spec.y_type));
 }
 
 std::vector<double> reference_magnitude(const ConvSpec& spec, const ReferenceArgs& args,

@@ -152,7 +152,9 @@ Bytes Verifier::Impl::launch(const Kernel& kernel, const Run& run, std::string& 
     const Bytes& bytes = run.rest.operands[i];
     operands.emplace_back(target, "operand " + operand.name,
                           operand.per_channel ? bytes : first_images(bytes),
-                          operand.per_channel && run.skewed ? sizeof(float) : skew(spec.y_type));
+                          operand.per_channel && run.skewed
+                              ? sizeof(float)
+                              : skew(operand.element_type(spec.y_type)));
     operand_buffers.push_back({operands.back().data(), operands.back().bytes()});
   }
   if (packed_form) {

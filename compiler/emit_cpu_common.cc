@@ -201,13 +201,14 @@ void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count, int stored) 
   std::vector<Value*> values;
   const std::int64_t stride = y_channel_stride();
   for (std::size_t i = 0; i < operands.size(); ++i) {
+    const DataType type = epilogue.operands()[i].element_type(spec.y_type);
     if (epilogue.operands()[i].per_channel) {
-      values.push_back(load_vector(offset(operands[i], mul(k, 4)), DataType::kF32, lanes, count));
+      values.push_back(load_vector(offset(operands[i], mul(k, 4)), type, lanes, count));
     } else if (stride == 1) {
-      Value* pointer = offset(operands[i], mul(at, size_of(spec.y_type)));
-      values.push_back(load_vector(pointer, spec.y_type, lanes, count));
+      Value* pointer = offset(operands[i], mul(at, size_of(type)));
+      values.push_back(load_vector(pointer, type, lanes, count));
     } else {
-      values.push_back(strided_load(operands[i], at, stride, spec.y_type, count));
+      values.push_back(strided_load(operands[i], at, stride, type, count));
     }
   }
   Value* result = lower_epilogue(b, epilogue, acc, values);
@@ -225,14 +226,15 @@ void CpuEmitter::finish(Value* acc, Value* k, Value* at, int count, int stored) 
 void CpuEmitter::finish_row(Value* acc, Value* k, Value* at, int count) {
   acc = sum_to_float(acc);
   std::vector<Value*> values;
-  Value* bytes = mul(at, size_of(spec.y_type));
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    values.push_back(epilogue.operands()[i].per_channel
-                         ? splat(load_scalar(offset(operands[i], mul(k, 4)), DataType::kF32))
-                         : load_vector(offset(operands[i], bytes), spec.y_type, lanes, count));
+    const DataType type = epilogue.operands()[i].element_type(spec.y_type);
+    values.push_back(
+        epilogue.operands()[i].per_channel
+            ? splat(load_scalar(offset(operands[i], mul(k, 4)), type))
+            : load_vector(offset(operands[i], mul(at, size_of(type))), type, lanes, count));
   }
   Value* result = lower_epilogue(b, epilogue, acc, values);
-  store_vector(result, offset(y, bytes), spec.y_type, count);
+  store_vector(result, offset(y, mul(at, size_of(spec.y_type))), spec.y_type, count);
 }
 
 std::vector<Value*> CpuEmitter::transpose(std::vector<Value*> rows) {

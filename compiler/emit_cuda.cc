@@ -144,6 +144,7 @@ std::string initialisers(const ConvConfig& config) {
   add("pad_h", &ConvConfig::pad_h), add("pad_w", &ConvConfig::pad_w);
   add("operands", &ConvConfig::operands);
   add("per_channel_operands", &ConvConfig::per_channel_operands);
+  add("operand_types", &ConvConfig::operand_types);
   add("zero_point", &ConvConfig::zero_point);
   add("block_m", &ConvConfig::block_m), add("block_n", &ConvConfig::block_n);
   add("block_k", &ConvConfig::block_k);
@@ -197,6 +198,9 @@ ConvConfig make_conv_config(const ConvSpec& spec, const CudaConfig& config) {
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   for (const EpilogueOperand& operand : epilogue.operands()) {
     if (operand.per_channel) c.per_channel_operands |= 1u << c.operands;
+    if (operand.type)
+      c.operand_types |= (static_cast<unsigned>(template_type(*operand.type)) + 1)
+                         << 4 * c.operands;
     ++c.operands;
   }
   c.zero_point = Quant::parse(spec.quant).zero_point;

@@ -75,8 +75,10 @@ class Printer {
       const auto end = std::to_chars(buffer, buffer + sizeof buffer, node.value).ptr;
       out_.append(buffer, end);
     } else {
-      out_ += operands_[node.operand].name;
-      if (node.op == EpilogueOp::kPerChannel) out_ += "[k]";
+      const EpilogueOperand& operand = operands_[node.operand];
+      out_ += operand.name;
+      if (operand.per_channel) out_ += "[k]";
+      if (operand.type) out_ += std::string("[") + to_string(*operand.type) + "]";
     }
   }
 

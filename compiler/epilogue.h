@@ -1,7 +1,8 @@
 // The epilogue: a small expression over the accumulator, parsed once and lowered by both targets.
 //   relu(acc * scale[k] + bias[k] + residual)
 // `acc` is the f32 sum; `name[k]` is an f32 vector of K values; a bare `name` is a tensor of the
-// output's shape, layout and type, read at the output's position and widened to f32. All arithmetic
+// output's shape, layout and type, read at the output's position and widened to f32; `name[s8]` is
+// such a tensor of another type (f32, f16, bf16, s8 or u8). All arithmetic
 // is f32, in the order written (constants are folded, nothing is reassociated), so that both
 // targets and the reference compute the same expression. max(a, b) is `a > b ? a : b`, min(a, b) is
 // `a < b ? a : b`: the second argument wins when either is NaN. relu(x) is max(0, x), clamp(x, lo,
@@ -10,10 +11,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "convoke/conv_spec.h"
 #include "convoke/error.h"
 
 namespace convoke {
@@ -52,9 +55,17 @@ struct EpilogueNode {
 
 struct EpilogueOperand {
   std::string name;
-  bool per_channel = false;  ///< f32[K]; otherwise a tensor like the output
-  bool operator==(const EpilogueOperand& o) const {
-    return name == o.name && per_channel == o.per_channel;
+  bool per_channel = false;      ///< f32[K]; otherwise a tensor like the output
+  std::optional<DataType> type;  ///< of a tensor's elements, if the expression names it
+  bool operator==(const EpilogueOperand&) const = default;
+
+  /// Of the elements, beside an output of type `y`.
+  DataType element_type(DataType y) const {
+    return per_channel ? DataType::kF32 : type.value_or(y);
+  }
+  /// Elements, for `batch` images.
+  std::int64_t elements(const ConvSpec& spec, std::int64_t batch) const {
+    return per_channel ? spec.k : spec.y_elements(batch);
   }
 };
 
@@ -70,7 +81,7 @@ class Epilogue {
   /// The identity, `acc`.
   Epilogue();
   /// Parses and folds. Empty text is `acc`. Operands are numbered by first appearance. A name may
-  /// not be used both with and without [k]; a result that does not depend on `acc` is refused.
+  /// not be used in two ways ([k], without, [TYPE]); a result that does not depend on `acc` is refused.
   /// Folding keeps every value, NaN, infinities and the sign of zero included; an operation on
   /// constants whose result is not finite stays as written. Blanks are spaces and tabs.
   /// @throws Error kUsage: "epilogue column C: reason", C one-based, in bytes, and exact.

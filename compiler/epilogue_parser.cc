@@ -171,18 +171,28 @@ class EpilogueParser {
     return operand(at, name);
   }
 
+  static std::optional<DataType> operand_type(std::string_view word) {
+    for (const DataType type :
+         {DataType::kF32, DataType::kF16, DataType::kBf16, DataType::kS8, DataType::kU8})
+      if (word == to_string(type)) return type;
+    return std::nullopt;
+  }
+
   int operand(std::size_t at, std::string_view name) {
-    bool per_channel = false;
+    EpilogueOperand operand{std::string(name), false, std::nullopt};
     if (accept('[')) {
-      per_channel = true;
       const std::size_t index = at_;
-      if (!accept('k') || is_name(peek())) {
+      while (is_name(peek())) ++at_;
+      const std::string_view word = text_.substr(index, at_ - index);
+      if (word == "k") {
+        operand.per_channel = true;
+      } else if (operand.type = operand_type(word); !operand.type) {
         at_ = index;
-        fail(at_,
-             fmt::format(
-                 "unexpected {}, expected k: an operand is indexed by the output channel alone",
-                 found()));
+        fail(at_, fmt::format("unexpected {}, expected k, for a value of each output channel, or "
+                              "the type of a tensor: f32, f16, bf16, s8 or u8",
+                              found()));
       }
+      skip_blanks();
       if (!accept(']')) fail(at_, "unexpected " + found() + ", expected ']'");
     }
     std::size_t i = 0;
@@ -192,11 +202,13 @@ class EpilogueParser {
         fail(at, fmt::format("'{}' is operand {}; an epilogue has at most {}", name, i + 1,
                              kMaxEpilogueOperands));
       }
-      operands_.push_back({std::string(name), per_channel});
-    } else if (operands_[i].per_channel != per_channel) {
-      fail(at, fmt::format("'{}' is used both with and without [k]", name));
+      operands_.push_back(operand);
+    } else if (operands_[i] != operand) {
+      fail(at, operands_[i].per_channel != operand.per_channel
+                   ? fmt::format("'{}' is used both with and without [k]", name)
+                   : fmt::format("'{}' is used with two types", name));
     }
-    return push(at, {.op = per_channel ? EpilogueOp::kPerChannel : EpilogueOp::kTensor,
+    return push(at, {.op = operand.per_channel ? EpilogueOp::kPerChannel : EpilogueOp::kTensor,
                      .operand = static_cast<int>(i)});
   }
 

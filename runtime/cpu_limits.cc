@@ -67,7 +67,8 @@ double compulsory_bytes(const ConvSpec& spec, std::int64_t batch) {
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   double operands = 0;
   for (const EpilogueOperand& operand : epilogue.operands())
-    operands += operand.per_channel ? static_cast<double>(spec.k) * sizeof(float) : y;
+    operands += static_cast<double>(operand.elements(spec, batch)) *
+                size_of(operand.element_type(spec.y_type));
   return x + w + y + operands;
 }
 

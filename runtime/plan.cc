@@ -108,6 +108,11 @@ struct Plan::Impl {
   std::size_t w_bytes = 0, w_launch_align = 1;  // of what launch() takes
   std::int64_t max_batch = 0;
 
+  /// Bytes to which a tensor of that type must be aligned.
+  std::size_t alignment(DataType type) const {
+    return std::max(kernel->alignment(), static_cast<std::size_t>(size_of(type)));
+  }
+
   std::int64_t real_batch(std::int64_t batch) const {
     if (!spec.open_batch()) {
       if (batch != 0 && batch != spec.n)
@@ -130,11 +135,12 @@ struct Plan::Impl {
                          operands.size()));
     for (std::size_t i = 0; i < operands.size(); ++i) {
       const char* name = operands[i].name.c_str();
-      const bool vector = operands[i].per_channel;
-      const std::size_t need =
-          vector ? static_cast<std::size_t>(spec.k) * sizeof(float) : n * y_image;
+      const DataType type = operands[i].element_type(spec.y_type);
+      const auto need = static_cast<std::size_t>(
+                            operands[i].elements(spec, static_cast<std::int64_t>(n))) *
+                        static_cast<std::size_t>(size_of(type));
       check_buffer(name, args.operands[i].data, args.operands[i].bytes, need,
-                   vector ? alignof(float) : y_align);
+                   operands[i].per_channel ? alignof(float) : alignment(type));
       check_disjoint(y, {name, args.operands[i].data, need});
       if (workspace.bytes > 0) check_disjoint(workspace, {name, args.operands[i].data, need});
     }
@@ -206,12 +212,9 @@ Plan::Plan(const Device& device, const ConvSpec& spec, const PlanOptions& option
   p.operands = Epilogue::parse(spec.epilogue).operands();
   for (const EpilogueOperand& operand : p.operands) p.operand_names.push_back(operand.name);
   const auto element_bytes = [](DataType type) { return static_cast<std::size_t>(size_of(type)); };
-  const auto alignment = [&](DataType type) {
-    return std::max(p.kernel->alignment(), element_bytes(type));
-  };
-  p.x_align = alignment(spec.x_type);
-  p.y_align = alignment(spec.y_type);
-  p.w_align = alignment(spec.w_type);
+  p.x_align = p.alignment(spec.x_type);
+  p.y_align = p.alignment(spec.y_type);
+  p.w_align = p.alignment(spec.w_type);
   p.x_image = static_cast<std::size_t>(spec.x_elements(1)) * element_bytes(spec.x_type);
   p.y_image = static_cast<std::size_t>(spec.y_elements(1)) * element_bytes(spec.y_type);
   p.w_plain = static_cast<std::size_t>(spec.w_elements()) * element_bytes(spec.w_type);
@@ -230,7 +233,13 @@ std::string Plan::config() const { return impl_->config; }
 const std::vector<PlanStep>& Plan::steps() const { return impl_->steps; }
 const std::vector<std::string>& Plan::operand_names() const { return impl_->operand_names; }
 std::int64_t Plan::packed_weight_bytes() const { return impl_->kernel->packed_weight_bytes(); }
-std::size_t Plan::alignment() const { return std::max(impl_->x_align, impl_->y_align); }
+std::size_t Plan::alignment() const {
+  std::size_t most = std::max(impl_->x_align, impl_->y_align);
+  for (const EpilogueOperand& operand : impl_->operands)
+    if (!operand.per_channel)
+      most = std::max(most, impl_->alignment(operand.element_type(impl_->spec.y_type)));
+  return most;
+}
 bool Plan::from_cache() const { return impl_->from_cache; }
 
 std::int64_t Plan::workspace_bytes(std::int64_t batch) const {

@@ -56,6 +56,7 @@ struct ConvConfig {
   long long pad_h = 0, pad_w = 0;
   int operands = 0;                   ///< of the epilogue
   unsigned per_channel_operands = 0;  ///< bit i: operand i is f32[k], else a tensor like y
+  unsigned operand_types = 0;         ///< four bits for each tensor: its Type + 1; 0 is y's type
   bool zero_point = false;            ///< of s8 or u8 images ConvArgs::x_zero is subtracted
   // Tiles; a family says in its .cuh which it reads, the others are zero.
   int block_m = 0, block_n = 0, block_k = 0;  ///< pixels, filters, reduction of a block's tile
@@ -100,6 +101,19 @@ constexpr long long ceil_div(long long a, long long b) { return (a + b - 1) / b;
 constexpr bool is_integer(Type t) { return t == Type::kS8 || t == Type::kU8; }
 constexpr int size_of(Type t) {
   return is_integer(t) ? 1 : t == Type::kF16 || t == Type::kBf16 ? 2 : 4;
+}
+/// Of the elements of a tensor operand of the epilogue.
+constexpr Type operand_type(const ConvConfig& c, int i) {
+  const unsigned type = c.operand_types >> 4 * i & 15;
+  return type == 0 ? c.y_type : static_cast<Type>(type - 1);
+}
+/// Bytes of the widest element at an output position: of y and the tensor operands.
+constexpr int widest_output(const ConvConfig& c) {
+  int bytes = size_of(c.y_type);
+  for (int i = 0; i < c.operands; ++i)
+    if ((c.per_channel_operands >> i & 1) == 0 && size_of(operand_type(c, i)) > bytes)
+      bytes = size_of(operand_type(c, i));
+  return bytes;
 }
 /// Of the weights beside images of a type.
 constexpr Type weight_type(Type x) { return x == Type::kU8 ? Type::kS8 : x; }

@@ -71,7 +71,7 @@ constexpr int depthwise_row(const ConvConfig& c) {
   return is_power_of_two(c.block_m) && c.q % c.block_m == 0 ? c.block_m : 1;
 }
 constexpr int depthwise_alignment(const ConvConfig& c) {
-  const int outputs = depthwise_row(c) * size_of(c.y_type);
+  const int outputs = depthwise_row(c) * widest_output(c);
   const int filters = c.block_n * size_of(c.x_type);
   const int bytes = outputs > filters ? outputs : filters;
   return depthwise_row(c) == 1 && c.block_n == 1 ? 1 : bytes < 16 ? bytes : 16;

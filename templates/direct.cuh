@@ -39,7 +39,7 @@ struct Direct {
   static constexpr bool kWholeTiles = kGroupFilters % kFilters == 0;
   /// A row of filters is stored by pieces where it is as aligned as the loads ask for anyway.
   static constexpr bool kAlignedStore = kYNhwc && kWholeTiles && kFilters > 1 &&
-                                        row_piece_bytes(kCfg.y_type, kFilters) <=
+                                        widest_piece(widest_output(kCfg) * kFilters) <=
                                             direct_alignment(kCfg);
 
   // Taps that reach the image from any output; between them some may still miss it.

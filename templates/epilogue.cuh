@@ -22,6 +22,15 @@ constexpr bool is_per_channel(const ConvConfig& cfg, int operand) {
   return (cfg.per_channel_operands >> operand & 1) != 0;
 }
 
+/// Calls body.operator()<i>() for each operand: its type is part of the code.
+template <ConvConfig kCfg, int kFrom = 0, typename Body>
+__device__ __forceinline__ void for_each_operand(const Body& body) {
+  if constexpr (kFrom < kCfg.operands) {
+    body.template operator()<kFrom>();
+    for_each_operand<kCfg, kFrom + 1>(body);
+  }
+}
+
 /// The f32[K] operands of kCount filters from `k` on, of which `valid` exist: a thread that
 /// finishes several pixels loads them once.
 template <ConvConfig kCfg, int kCount>
@@ -42,10 +51,12 @@ __device__ __forceinline__ float finish(const ConvArgs& args, float acc,
                                         const ChannelOperands<kCfg, kCount>& channels, int i,
                                         long long y_index) {
   float operand[kCfg.operands + 1];
-#pragma unroll
-  for (int j = 0; j < kCfg.operands; ++j)
-    operand[j] =
-        is_per_channel(kCfg, j) ? channels.at[j][i] : load<kCfg.y_type>(args.operands[j], y_index);
+  for_each_operand<kCfg>([&]<int j>() {
+    if constexpr (is_per_channel(kCfg, j))
+      operand[j] = channels.at[j][i];
+    else
+      operand[j] = load<operand_type(kCfg, j)>(args.operands[j], y_index);
+  });
   return Epilogue{}(acc, operand);
 }
 
@@ -74,10 +85,10 @@ __device__ __forceinline__ void finish_row(const ConvArgs& args, float (&acc)[kC
                                            const ChannelOperands<kCfg, kCount>& channels,
                                            long long y_index, int valid = kCount) {
   float tensors[kCfg.operands + 1][kCount];
-#pragma unroll
-  for (int i = 0; i < kCfg.operands; ++i)
-    if (!is_per_channel(kCfg, i))
-      load_row<kCfg.y_type, kAligned>(args.operands[i], y_index, tensors[i], valid);
+  for_each_operand<kCfg>([&]<int i>() {
+    if constexpr (!is_per_channel(kCfg, i))
+      load_row<operand_type(kCfg, i), kAligned>(args.operands[i], y_index, tensors[i], valid);
+  });
 #pragma unroll
   for (int j = 0; j < kCount; ++j) {
     float operand[kCfg.operands + 1];

@@ -72,10 +72,11 @@ __device__ __forceinline__ typename Element<weight_type(kCfg.x_type)>::Storage p
     const ConvArgs& args, long long i) {
   using G = Gemm<kCfg>;
   using Storage = typename Element<weight_type(kCfg.x_type)>::Storage;
+  constexpr long long kElements = pairs_elements(G::kSize);
   constexpr long long kSlabs = kCfg.block_n / kPairsFilters, kTilesK = pairs_tiles_k(kCfg);
   constexpr long long kTilesN = gemm_tiles_n(kCfg);
-  const PairPlace place = pair_place(static_cast<int>(i % kPairsElements));
-  const long long slab = i / kPairsElements, tile = slab / kSlabs;
+  const PairPlace place = pair_place(G::kSize, static_cast<int>(i % kElements));
+  const long long slab = i / kElements, tile = slab / kSlabs;
   const long long group = tile / kTilesK / kTilesN;
   const long long filter =
       tile / kTilesK % kTilesN * kCfg.block_n + slab % kSlabs * kPairsFilters + place.filter;
@@ -83,7 +84,7 @@ __device__ __forceinline__ typename Element<weight_type(kCfg.x_type)>::Storage p
   if (place.which == 2) {
     unsigned bits = 0;
 #pragma unroll
-    for (unsigned four = 0; four < 4; ++four)
+    for (unsigned four = 0; four < pairs_selected(G::kSize) / 4; ++four)
       bits |= pair_of(kept_of_four<kCfg>(args, group, filter, k + 4 * four)).bits() << 4 * four;
     return static_cast<Storage>(bits);
   }

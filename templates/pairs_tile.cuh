@@ -1,8 +1,8 @@
 // A warp's part of a tile on the sparse tensor cores (Sparse::kPairs). The instruction's sparse
 // operand is its first, so filters are its rows and pixels its columns: sums are transposed beside
 // MmaTile's. It takes twice the positions of a dense instruction in the same time, so shared memory
-// decides: filters are read once for 32 positions and stay in registers (their pairs for 64) while
-// pixels pass by, 16 at a time.
+// decides: filters are read once for 64 bytes of positions and stay in registers while pixels pass
+// by, 16 at a time.
 #pragma once
 
 #include "templates/im2col.cuh"
@@ -22,7 +22,7 @@ class PairsTile {
   static constexpr int kWarpM = warp_tile_m(kCfg), kWarpN = warp_tile_n(kCfg);
   static constexpr int kFilters = kWarpN / kPairsFilters;  ///< rows of instructions
   static constexpr int kParts = kWarpM / 16;               ///< of a half: 16 pixels each
-  static constexpr int kSteps = 2 * kParts;                ///< 32 positions, then the other 32
+  static constexpr int kSteps = 2 * kParts;                ///< one half of the positions, the other
   static constexpr bool kAhead = true;  ///< operands are loaded a step before they are multiplied
 
   __device__ __forceinline__ PairsTile(const BlockWork<kCfg>& work, int warp_m, int warp_n) {
@@ -53,11 +53,12 @@ class PairsTile {
 #pragma unroll
       for (int i = 0; i < kFilters; ++i) {
         ptx::load_shared16(filters_[kHalf][i], slabs + lane_ * kChunkBytes + i * kSlabBytes +
-                                                   kHalf * (kPairsValues / 2 * G::kSize));
-        pairs_[kHalf][i] =
-            kHalf == 0
-                ? ptx::load_shared4(slabs + lane_ * 4 + i * kSlabBytes + kPairsValues * G::kSize)
-                : pairs_[0][i];
+                                                   kHalf * (32 * kChunkBytes));
+        // Of two bytes a word holds the selections of both halves.
+        const unsigned pairs = slabs + lane_ * 4 + i * kSlabBytes + 2 * (32 * kChunkBytes);
+        pairs_[kHalf][i] = G::kSize == 1 ? ptx::load_shared4(pairs + kHalf * 128)
+                           : kHalf == 0  ? ptx::load_shared4(pairs)
+                                         : pairs_[0][i];
       }
     }
 #pragma unroll
@@ -98,7 +99,7 @@ class PairsTile {
   }
 
  private:
-  static constexpr int kSlabBytes = kPairsElements * G::kSize;
+  static constexpr int kSlabBytes = pairs_elements(G::kSize) * G::kSize;
   typename RowsOf<kCfg, 2 * kParts, 8>::Type rows_;  // of pixels
   unsigned slabs_, lane_;
   unsigned filters_[2][kFilters][4];

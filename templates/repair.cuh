@@ -15,26 +15,28 @@ __device__ __forceinline__ float sum_of_valid_pairs(const ConvArgs& args, TapRan
                                                     long long x_first, int filter) {
   using G = Gemm<kCfg>;
   using Storage = typename Element<kCfg.x_type>::Storage;
+  constexpr unsigned kPositions = pairs_positions(G::kSize);
   const int in_group = filter % G::kK, row = in_group % kPairsFilters;
   const Storage* const tiles =
       static_cast<const Storage*>(args.w) +
       pairs_tile(kCfg, filter / G::kK, in_group / kCfg.block_n, 0) * (G::kTileB / G::kSize) +
-      in_group % kCfg.block_n / kPairsFilters * kPairsElements;
+      in_group % kCfg.block_n / kPairsFilters * pairs_elements(G::kSize);
   float sum = 0;
 #pragma unroll 1
   for (unsigned k = 0; k < G::kReduction; k += 4) {
     const Position tap = dense_position<kCfg>(k);
     const long long r = tap.r + G::kR0, s = tap.s + G::kS0;
     if (r < rs.begin || r >= rs.end || s < ss.begin || s >= ss.end) continue;
-    const Storage* const slab = tiles + k / kPairsPositions * (G::kTileB / G::kSize);
-    const int at = static_cast<int>(k % kPairsPositions);
-    const unsigned bits = __ldg(slab + pair_bits_at(row, at)) >> at % 16;
+    const Storage* const slab = tiles + k / kPositions * (G::kTileB / G::kSize);
+    const int at = static_cast<int>(k % kPositions);
+    const unsigned bits = __ldg(slab + pair_bits_at(G::kSize, row, at)) >> at % 16;
     const long long x =
         x_first + r * kCfg.dilation_h * G::kStrideH + s * kCfg.dilation_w * G::kStrideW + tap.c;
 #pragma unroll
     for (int which = 0; which < 2; ++which)
       sum = fmaf(load<kCfg.x_type>(args.x, x + (bits >> 2 * which & 3)),
-                 Element<kCfg.x_type>::widen(__ldg(slab + pair_value_at(row, at, which))), sum);
+                 Element<kCfg.x_type>::widen(__ldg(slab + pair_value_at(G::kSize, row, at, which))),
+                 sum);
   }
   return sum;
 }

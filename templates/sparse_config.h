@@ -24,16 +24,12 @@ inline constexpr int kEntryWords = 4;
 inline constexpr int kMaxUnitsOfTile = 32;  ///< bits of an entry's word
 
 /// Whether packed weights are followed by their sums, for a zero point (zero_point.cuh).
-constexpr bool packs_weight_sums(const ConvConfig& c) {
-  return c.zero_point && is_gemm(c.family);
-}
+constexpr bool packs_weight_sums(const ConvConfig& c) { return c.zero_point && is_gemm(c.family); }
 constexpr bool reads_packed_weights(const ConvConfig& c) {
   return c.sparse != Sparse::kDense || packs_weight_sums(c);
 }
 /// Whether a kernel is of one pattern, whose tables are constants of its unit.
-constexpr bool bakes_pattern(const ConvConfig& c) {
-  return c.sparse != Sparse::kDense && !c.bound;
-}
+constexpr bool bakes_pattern(const ConvConfig& c) { return c.sparse != Sparse::kDense && !c.bound; }
 
 /// Units along the filters and along the channels of a group.
 constexpr long long units_k(const ConvConfig& c) {
@@ -91,9 +87,9 @@ constexpr long long pattern_words(const ConvConfig& c) {
 constexpr long long list_rows(const ConvConfig& c) {
   return c.per_input ? k_per_group(c) : c.block_n;
 }
-/// Elements of the packed weights: like the plain ones (kDense, kMasked), with fewer filters (kFilters),
-/// or list after list, [row][entry][channel] (kLists), or as pairs_config.h (kPairs) and
-/// weights_config.h (kWeights, kCode) have them.
+/// Elements of the packed weights: like the plain ones (kDense, kMasked), with fewer filters
+/// (kFilters), or list after list, [row][entry][channel] (kLists), or as pairs_config.h (kPairs)
+/// and weights_config.h (kWeights, kCode) have them.
 constexpr long long packed_elements(const ConvConfig& c) {
   switch (c.sparse) {
     case Sparse::kDense:
@@ -104,7 +100,8 @@ constexpr long long packed_elements(const ConvConfig& c) {
     case Sparse::kLists:
       return c.kept * list_rows(c) * list_channels(c);
     case Sparse::kPairs:
-      return pairs_tile(c, c.groups, 0, 0) * (c.block_n / kPairsFilters) * kPairsElements;
+      return pairs_tile(c, c.groups, 0, 0) * (c.block_n / kPairsFilters) *
+             pairs_elements(size_of(c.x_type));
     case Sparse::kWeights:
     case Sparse::kCode:
       return weight_entries(c);

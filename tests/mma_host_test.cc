@@ -29,13 +29,15 @@ TEST(Pairs, KeepTheKeptInOrder) {
 }
 
 TEST(Pairs, EveryElementOfASlabHasItsPlace) {
-  for (int element = 0; element < kPairsElements; ++element) {
-    const PairPlace place = pair_place(element);
-    ASSERT_TRUE(place.filter >= 0 && place.filter < 16 && place.k >= 0 && place.k < 64);
-    EXPECT_EQ(place.which == 2 ? pair_bits_at(place.filter, place.k)
-                               : pair_value_at(place.filter, place.k, place.which),
-              element);
-  }
+  for (const int size : {1, 2})
+    for (int element = 0; element < pairs_elements(size); ++element) {
+      const PairPlace place = pair_place(size, element);
+      ASSERT_TRUE(place.filter >= 0 && place.filter < 16 && place.k >= 0 &&
+                  place.k < pairs_positions(size));
+      EXPECT_EQ(place.which == 2 ? pair_bits_at(size, place.filter, place.k)
+                                 : pair_value_at(size, place.filter, place.k, place.which),
+                element);
+    }
 }
 
 struct Plain {
@@ -374,6 +376,13 @@ TEST(ByteKernel, SkipsWhatIsPruned) {
       .check();
   constexpr ConvConfig kMasked = in_bytes(problem(32, 40, 5, 3, Sparse::kMasked), kS8, true);
   EmulatedRun<kMasked>(2, "unstructured:0.3").check();
+}
+
+TEST(ByteKernel, TwoOfFour) {
+  using enum Type;
+  EmulatedRun<in_bytes(problem(48, 40, 5, 3), kS8, false)>(2, "nm:2:4").check();
+  EmulatedRun<in_bytes(problem(8, 33, 4, 3), kU8, true)>(1, "nm:2:4").check();
+  EmulatedRun<in_bytes(with_pairs(patch(256, 40, 6, 3, 64, 2)), kU8, true)>(2, "nm:2:4").check();
 }
 
 TEST(PatchKernel, TwoOfFour) {

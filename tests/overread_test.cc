@@ -77,8 +77,8 @@ void run_fenced(const Kernel& kernel, const ConvSpec& spec, std::int64_t images,
   std::vector<ConstBuffer> operand_buffers;
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   for (const EpilogueOperand& operand : epilogue.operands()) {
-    const std::int64_t elements = operand.per_channel ? spec.k : spec.y_elements(images);
-    const DataType type = operand.per_channel ? DataType::kF32 : spec.y_type;
+    const std::int64_t elements = operand.elements(spec, images);
+    const DataType type = operand.element_type(spec.y_type);
     operands.push_back(buffer(elements, type));
     operand_buffers.push_back(
         {operands.back()->data(), static_cast<std::size_t>(elements * size_of(type))});

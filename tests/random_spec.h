@@ -45,12 +45,13 @@ class RandomSpecs {
                                           "acc*scale[k]",
                                           "relu(acc*scale[k]+bias[k])*out[k]",
                                           "clamp(acc*scale[k]+res*0.5,-90,90)+3",
+                                          "relu(acc*scale[k]+res[s8]*0.25+skip[f16])*out[k]",
                                           "silu(acc*0.01)*30",
                                           "gelu(acc*scale[k]*0.1+bias[k])"};
     spec.x_type = pick(0, 1) == 0 ? DataType::kS8 : DataType::kU8;
     spec.w_type = DataType::kS8;
     spec.y_type = kOutputs[pick(0, 5)];
-    spec.epilogue = spec.y_type == DataType::kS32 ? "" : kEpilogues[pick(0, 7)];
+    spec.epilogue = spec.y_type == DataType::kS32 ? "" : kEpilogues[pick(0, 8)];
     if (pick(0, 2) == 0) spec.quant = "zp";
     return spec;
   }

@@ -79,8 +79,8 @@ inline SparseData make_sparse_data(const ConvSpec& spec, std::int64_t batch,
         }
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   for (const EpilogueOperand& operand : epilogue.operands()) {
-    const DataType type = operand.per_channel ? DataType::kF32 : spec.y_type;
-    const std::int64_t count = operand.per_channel ? spec.k : spec.y_elements(batch);
+    const DataType type = operand.element_type(spec.y_type);
+    const std::int64_t count = operand.elements(spec, batch);
     d.operands.push_back(bytes(count, type));
     for (std::int64_t i = 0; i < count; ++i)
       put(d.operands.back(), i, type, static_cast<double>(random.pick(-3, 3)));

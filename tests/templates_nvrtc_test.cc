@@ -33,6 +33,9 @@ constexpr Kernels kKernels[] = {
     {cuda::Family::kDirect, "tf32"},    {cuda::Family::kDirect, "f32"},
     {cuda::Family::kDepthwise, "f16"},  {cuda::Family::kDepthwise, "bf16"},
     {cuda::Family::kDepthwise, "tf32"}, {cuda::Family::kDepthwise, "f32"},
+    {cuda::Family::kMma, "s8"},         {cuda::Family::kMma, "u8"},
+    {cuda::Family::kDirect, "u8"},      {cuda::Family::kDepthwise, "s8"},
+    {cuda::Family::kReference, "s8"},
     {cuda::Family::kReference, "f16"},  {cuda::Family::kReference, "bf16"},
     {cuda::Family::kReference, "tf32"}, {cuda::Family::kReference, "f32"}};
 /// The depthwise family takes them with ic groups of one channel and one or two filters.
@@ -52,7 +55,8 @@ constexpr const char* kShapes[] = {
 constexpr const char* kLayouts[] = {"layout=nhwc", "layout=nchw", "xlayout=nhwc ylayout=nchw",
                                     "xlayout=nchw ylayout=nhwc"};
 constexpr const char* kEpilogues[] = {"", "epilogue=relu(acc*scale[k]+bias[k]+residual)",
-                                      "epilogue=gelu(acc+bias[k])"};
+                                      "epilogue=gelu(acc+bias[k])",
+                                      "epilogue=acc*scale[k]+residual[f16]"};
 
 /// One choice of each factor, by index: kernels, shape, layout, epilogue, architecture.
 using Choice = std::array<int, 5>;

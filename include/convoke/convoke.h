@@ -300,7 +300,7 @@ CONVOKE_API convoke_status convoke_plan_prepack(const convoke_plan* plan, convok
 typedef struct convoke_launch_args {
   convoke_const_buffer x, w;
   convoke_buffer y;
-  const convoke_const_buffer* operands; /* f32[k] or a tensor like y each */
+  const convoke_const_buffer* operands; /* f32[k] or a tensor like y each, of the type it names */
   size_t operand_count;
   convoke_const_buffer pattern; /* of a bound plan: what convoke_plan_pack_pattern wrote */
   convoke_buffer workspace;     /* at least convoke_plan_info.workspace_bytes */

@@ -92,4 +92,26 @@ __device__ __forceinline__ void mma_pairs(float (&d)[4], const unsigned (&a)[4],
   }
 }
 
+/// The same of integers, 64 columns: `a` of s8, b of kType. Bits of all four lanes, of either half.
+template <Type kType, int kHalf>
+__device__ __forceinline__ void mma_pairs(int (&d)[4], const unsigned (&a)[4],
+                                          const unsigned (&b)[4], unsigned pairs) {
+  if constexpr (kType == Type::kS8) {
+    asm volatile(
+        "mma.sp::ordered_metadata.sync.aligned.m16n8k64.row.col.s32.s8.s8.s32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9, %10, %11}, {%0, %1, %2, %3}, %12, 0;"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]),
+          "r"(pairs));
+  } else {
+    static_assert(kType == Type::kU8, "mma.sp multiplies s8 and u8 here");
+    asm volatile(
+        "mma.sp::ordered_metadata.sync.aligned.m16n8k64.row.col.s32.s8.u8.s32 "
+        "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9, %10, %11}, {%0, %1, %2, %3}, %12, 0;"
+        : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]),
+          "r"(pairs));
+  }
+}
+
 }  // namespace convoke::cuda::ptx

@@ -70,8 +70,8 @@ inline int byte_of_word(unsigned word, unsigned which) {
 /// Element (row, column) of the 16 by 32 bytes of A, (k, column) of B.
 template <Type kType>
 inline int byte_a(const EmulatedWarp& warp, unsigned row, unsigned column) {
-  return byte_of_word<kType>(
-      warp.lanes[row % 8 * 4 + column % 16 / 4].a[row / 8 + column / 16 * 2], column % 4);
+  return byte_of_word<kType>(warp.lanes[row % 8 * 4 + column % 16 / 4].a[row / 8 + column / 16 * 2],
+                             column % 4);
 }
 template <Type kType>
 inline int byte_b(const EmulatedWarp& warp, unsigned k, unsigned column) {
@@ -115,6 +115,30 @@ inline void mma_pairs(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)
       for (unsigned which = 0; which < 2; ++which)
         d[e] += element_a<kType>(warp, row, four * 2 + which) *
                 element_b<kType>(warp, four * 4 + (bits >> 2 * which & 3), lane % 4 * 2 + e % 2);
+    }
+  }
+  __syncwarp();
+}
+
+template <Type kType, int kHalf>
+inline void mma_pairs(int (&d)[4], const unsigned (&a)[4], const unsigned (&b)[4], unsigned pairs) {
+  const unsigned lane = threadIdx.x % 32;
+  EmulatedWarp& warp = emulated_warp();
+  std::memcpy(warp.lanes[lane].a, a, sizeof a);
+  std::memcpy(warp.lanes[lane].b, b, sizeof b);
+  warp.lanes[lane].pairs = pairs;
+  __syncwarp();
+  for (unsigned e = 0; e < 4; ++e) {
+    const unsigned row = lane / 4 + e / 2 * 8;
+    for (unsigned four = 0; four < 16; ++four) {
+      // Columns 0 to 31 in the first two lanes of four, 32 to 63 in the others; rows below 8 in
+      // the even ones.
+      const unsigned word = warp.lanes[row % 8 * 4 + four / 8 * 2 + row / 8].pairs;
+      const unsigned bits = word >> (four % 8 * 4) & 15;
+      unordered_pairs += (bits & 3) >= bits >> 2;
+      for (unsigned which = 0; which < 2; ++which)
+        d[e] += byte_a<Type::kS8>(warp, row, four * 2 + which) *
+                byte_b<kType>(warp, four * 4 + (bits >> 2 * which & 3), lane % 4 * 2 + e % 2);
     }
   }
   __syncwarp();
