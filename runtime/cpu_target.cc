@@ -14,6 +14,7 @@
 #include "compiler/cpu_cost.h"
 #include "compiler/cpu_schedule.h"
 #include "compiler/spec_text.h"
+#include "runtime/cpu_elementwise.h"
 #include "runtime/cpu_kernel.h"
 #include "runtime/cpu_library.h"
 #include "runtime/cpu_limits.h"
@@ -78,6 +79,9 @@ class CpuTarget final : public Target {
                                      const CompiledKernel& compiled) const override;
   std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
                                     CacheSource* source) override;
+  std::shared_ptr<const ElementwiseKernel> elementwise(const elementwise::Config& config) override {
+    return std::make_shared<const CpuElementwise>(config, parts_.executor, isa());
+  }
   KernelCache& cache() override { return kernels_.cache(); }
   void* allocate(std::size_t bytes) override;
   void deallocate(void* pointer) override { std::free(pointer); }
@@ -225,10 +229,11 @@ std::shared_ptr<const Kernel> CpuTarget::load(const ConvSpec& spec, const Kernel
 std::shared_ptr<const Kernel> CpuTarget::get(const ConvSpec& spec, const KernelConfig& config,
                                              CacheSource* source) {
   require_legal(spec, config);
-  return kernels_.get({.key = cache_key(spec, config),
-                       .compile = [&] { return compile(spec, config); },
-                       .load = [&](const CompiledKernel& k) { return load(spec, config, k); }},
-                      source);
+  return std::static_pointer_cast<const Kernel>(
+      kernels_.get({.key = cache_key(spec, config),
+                    .compile = [&] { return compile(spec, config); },
+                    .load = [&](const CompiledKernel& k) { return load(spec, config, k); }},
+                   source));
 }
 
 void* CpuTarget::allocate(std::size_t bytes) {

@@ -31,14 +31,29 @@ std::string compiler_name(const CudaBuilder::Parts& parts) {
   }
 }
 
+CudaConvWork conv_work(const ConvSpec& spec, EmittedKernel emitted, std::string config) {
+  CudaConvWork work;
+  work.source = std::move(emitted.source);
+  work.problem = print_spec(spec);
+  work.config = std::move(config);
+  work.threads = cuda::threads(emitted.config);
+  work.shared_bytes = cuda::shared_bytes(emitted.config);
+  work.conv = emitted.config;
+  return work;
+}
+
 }  // namespace
 
-CudaWork make_cuda_work(const ConvSpec& spec, const KernelConfig& config) {
-  CudaWork work{emit_cuda(spec, config.cuda), print_spec(spec), print_config(config)};
+CudaConvWork make_cuda_work(const ConvSpec& spec, const KernelConfig& config) {
+  CudaConvWork work = conv_work(spec, emit_cuda(spec, config.cuda), print_config(config));
   const Epilogue epilogue = Epilogue::parse(spec.epilogue);
   for (const EpilogueOperand& operand : epilogue.operands())
     work.operand_names.push_back(operand.name);
   return work;
+}
+
+CudaConvWork make_cuda_reference_work(const ConvSpec& spec) {
+  return conv_work(spec, emit_cuda_reference_sums(spec), "the reference");
 }
 
 CudaBuilder::CudaBuilder(Parts parts)
@@ -56,7 +71,7 @@ std::string CudaBuilder::key(const CudaWork& work, const std::string& arch,
                              const std::string& compiler) const {
   return sha256_hex(fmt::format("templates {}\ncompiler {}\noptions {}\n{}",
                                 parts_.templates->digest, compiler,
-                                fmt::join(code_options(arch), " "), work.emitted.source));
+                                fmt::join(code_options(arch), " "), work.source));
 }
 
 std::vector<std::string> CudaBuilder::ahead_of_time_keys(const CudaWork& work) const {
@@ -72,11 +87,11 @@ CudaImage CudaBuilder::image(const CudaWork& work, const std::string& arch) cons
   const Nvrtc& compiler = parts_.nvrtc();
   const std::string name = key(work, arch, compiler.name());
   CudaImage image = compile_cuda(compiler, *parts_.templates,
-                                 {work.emitted.source, arch, work.what(), name}, parts_.keep_in);
+                                 {work.source, arch, work.what(), name}, parts_.keep_in);
   if (!parts_.dump_dir.empty())
     dump_kernel(parts_.dump_dir, name,
                 {{"spec", fmt::format("{}\n{}\n", work.problem, work.config)},
-                 {"cu", work.emitted.source},
+                 {"cu", work.source},
                  {"ptx", image.ptx},
                  {"cubin", image.image},
                  {"log", image.log}});
@@ -93,9 +108,9 @@ CompiledKernel CudaBuilder::build(const CudaWork& work, const std::string& arch)
       {"arch", arch},
       {"compiler", parts_.nvrtc().name()},
       {"emitter", parts_.templates->digest},
-      {"threads", cuda::threads(work.emitted.config)},
+      {"threads", work.threads},
       {"registers", resources.registers},
-      {"shared_bytes", resources.shared_bytes + cuda::shared_bytes(work.emitted.config)},
+      {"shared_bytes", resources.shared_bytes + work.shared_bytes},
       {"stack_bytes", resources.stack_bytes},
       {"spill_bytes", resources.spill_stores + resources.spill_loads}};
   return {std::move(made.image), std::move(made.log), metadata.dump()};

@@ -12,15 +12,24 @@
 
 namespace convoke {
 
-/// A unit on its way through the compiler: what names it, what a launch of it needs.
+/// A unit on its way through the compiler, whatever it computes: its source, what names it, and
+/// what of a launch its metadata tells.
 struct CudaWork {
-  EmittedKernel emitted;
+  std::string source;
   std::string problem, config;  ///< their texts
-  std::vector<std::string> operand_names{};
+  int threads = 0;              ///< of a block
+  long long shared_bytes = 0;   ///< dynamic, a block
   std::string what() const { return problem + " with " + config; }
 };
+/// A convolution's, with what a launch of it needs.
+struct CudaConvWork : CudaWork {
+  cuda::ConvConfig conv;
+  std::vector<std::string> operand_names;
+};
 /// @pre why_illegal_cuda is empty
-CudaWork make_cuda_work(const ConvSpec& spec, const KernelConfig& config);
+CudaConvWork make_cuda_work(const ConvSpec& spec, const KernelConfig& config);
+/// The verifier's kernel. @pre why_unsupported_cuda is empty
+CudaConvWork make_cuda_reference_work(const ConvSpec& spec);
 
 class CudaBuilder {
  public:

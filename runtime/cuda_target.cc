@@ -12,6 +12,7 @@
 #include "runtime/cpu_limits.h"
 #include "runtime/cuda_aot.h"
 #include "runtime/cuda_builder.h"
+#include "runtime/cuda_elementwise.h"
 #include "runtime/cuda_kernel.h"
 #include "runtime/cuda_limits.h"
 #include "runtime/cuda_timing.h"
@@ -62,6 +63,7 @@ class CudaTarget final : public Target {
   std::shared_ptr<const Kernel> get(const ConvSpec& spec, const KernelConfig& config,
                                     CacheSource* source) override;
   bool obtainable(const ConvSpec& spec, const KernelConfig& config) override;
+  std::shared_ptr<const ElementwiseKernel> elementwise(const elementwise::Config& config) override;
   KernelCache& cache() override { return kernels_.cache(); }
   void* allocate(std::size_t bytes) override;
   void deallocate(void* pointer) override;
@@ -82,9 +84,11 @@ class CudaTarget final : public Target {
  private:
   void require_legal(const ConvSpec& spec, const KernelConfig& config) const;
   const std::shared_ptr<const CudaContext>& gpu_to(const char* purpose) const;
-  std::shared_ptr<const Kernel> load_work(const CudaWork& work,
+  std::shared_ptr<const Kernel> load_work(const CudaConvWork& work,
                                           const CompiledKernel& compiled) const;
-  std::shared_ptr<const Kernel> get_work(const CudaWork& work, CacheSource* source);
+  std::shared_ptr<const Kernel> get_work(const CudaConvWork& work, CacheSource* source);
+  using Load = std::function<std::shared_ptr<const LoadedCode>(const CompiledKernel&)>;
+  std::shared_ptr<const LoadedCode> get_code(const CudaWork& work, Load load, CacheSource* source);
   std::shared_ptr<const Kernel> reference_kernel(const ConvSpec& spec);
 
   CudaTargetParts parts_;
@@ -171,7 +175,7 @@ const std::shared_ptr<const CudaContext>& CudaTarget::gpu_to(const char* purpose
 std::string CudaTarget::emit(const ConvSpec& spec, const KernelConfig& config,
                              EmitFormat format) const {
   require_legal(spec, config);
-  const CudaWork work = make_cuda_work(spec, config);
+  const CudaConvWork work = make_cuda_work(spec, config);
   const auto cubin = [&] {
     std::string image = builder_.image(work).image;
     if (is_ptx(image))
@@ -182,7 +186,7 @@ std::string CudaTarget::emit(const ConvSpec& spec, const KernelConfig& config,
   };
   switch (format) {
     case EmitFormat::kSource:
-      return work.emitted.source;
+      return work.source;
     case EmitFormat::kPtx:
       return builder_.image(work).ptx;
     case EmitFormat::kCubin:
@@ -210,11 +214,11 @@ AheadOfTimeKernel CudaTarget::compile_into(const std::string& folder, const Conv
   return built;
 }
 
-std::shared_ptr<const Kernel> CudaTarget::load_work(const CudaWork& work,
+std::shared_ptr<const Kernel> CudaTarget::load_work(const CudaConvWork& work,
                                                     const CompiledKernel& compiled) const {
   return std::make_shared<CudaKernel>(
-      std::make_unique<const CudaModule>(gpu_to("load kernels on"), compiled.image),
-      work.emitted.config, work.what(), work.operand_names, parse_ptxas_log(compiled.log));
+      std::make_unique<const CudaModule>(gpu_to("load kernels on"), compiled.image), work.conv,
+      work.what(), work.operand_names, parse_ptxas_log(compiled.log));
 }
 
 std::shared_ptr<const Kernel> CudaTarget::load(const ConvSpec& spec, const KernelConfig& config,
@@ -222,13 +226,30 @@ std::shared_ptr<const Kernel> CudaTarget::load(const ConvSpec& spec, const Kerne
   return load_work(make_cuda_work(spec, config), compiled);
 }
 
-std::shared_ptr<const Kernel> CudaTarget::get_work(const CudaWork& work, CacheSource* source) {
-  KernelStore::Request request{
-      .key = builder_.key(work),
-      .compile = [&] { return builder_.build(work); },
-      .load = [&](const CompiledKernel& kernel) { return load_work(work, kernel); }};
+std::shared_ptr<const LoadedCode> CudaTarget::get_code(const CudaWork& work, Load load,
+                                                       CacheSource* source) {
+  KernelStore::Request request{.key = builder_.key(work),
+                               .compile = [&] { return builder_.build(work); },
+                               .load = std::move(load)};
   if (!parts_.system_cache_dir.empty()) request.substitutes = builder_.ahead_of_time_keys(work);
   return kernels_.get(request, source);
+}
+
+std::shared_ptr<const Kernel> CudaTarget::get_work(const CudaConvWork& work, CacheSource* source) {
+  const auto load = [&](const CompiledKernel& kernel) { return load_work(work, kernel); };
+  return std::static_pointer_cast<const Kernel>(get_code(work, load, source));
+}
+
+std::shared_ptr<const ElementwiseKernel> CudaTarget::elementwise(
+    const elementwise::Config& config) {
+  const CudaWork work = make_elementwise_work(config);
+  const auto load = [&](const CompiledKernel& kernel) {
+    return std::make_shared<const CudaElementwise>(
+        std::make_unique<const CudaModule>(gpu_to("load kernels on"), kernel.image), config,
+        work.what());
+  };
+  gpu_to("load kernels on");
+  return std::static_pointer_cast<const ElementwiseKernel>(get_code(work, load, nullptr));
 }
 
 std::shared_ptr<const Kernel> CudaTarget::get(const ConvSpec& spec, const KernelConfig& config,
@@ -240,7 +261,7 @@ std::shared_ptr<const Kernel> CudaTarget::get(const ConvSpec& spec, const Kernel
 
 bool CudaTarget::obtainable(const ConvSpec& spec, const KernelConfig& config) {
   if (builder_.has_compiler()) return true;
-  const CudaWork work = make_cuda_work(spec, config);
+  const CudaConvWork work = make_cuda_work(spec, config);
   std::vector<std::string> keys = builder_.ahead_of_time_keys(work);
   keys.push_back(builder_.key(work));
   return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
@@ -300,7 +321,7 @@ void CudaTarget::copy_out(void* host, const void* device, std::size_t bytes) {
 /// Null without a compiler: the verifier's kernel is nowhere then, and the host adds up.
 std::shared_ptr<const Kernel> CudaTarget::reference_kernel(const ConvSpec& spec) {
   if (!why_unsupported(spec).empty() || !builder_.has_compiler()) return nullptr;
-  return get_work({emit_cuda_reference_sums(spec), print_spec(spec), "the reference"}, nullptr);
+  return get_work(make_cuda_reference_work(spec), nullptr);
 }
 
 bool CudaTarget::reference_sums(const ConvSpec& spec, std::int64_t batch, const void* x,

@@ -40,4 +40,16 @@ inline float half_to_float(std::uint16_t bits) {
   return float_of_bits((magnitude < 0x400 ? bits_of_float(subnormal) : normal) | sign);
 }
 
+/// Rounds to nearest even; beyond 65504 by half a step or more it is infinite; a NaN stays one.
+inline std::uint16_t float_to_half(float value) {
+  const std::uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffff;
+  // A sum whose last bit weighs 2^-24, the step of f16's subnormals, rounds as they do.
+  const std::uint32_t subnormal = bits_of_float(float_of_bits(magnitude) + 0.5f) - 0x3f000000;
+  const std::uint32_t normal = (magnitude - (112u << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
+  const std::uint32_t finite = magnitude < (113u << 23) ? subnormal : normal;
+  const std::uint32_t huge = magnitude > 0x7f800000 ? 0x7e00 : 0x7c00;
+  const std::uint32_t half = magnitude >= (143u << 23) ? huge : finite;
+  return static_cast<std::uint16_t>(half | ((bits >> 16) & 0x8000));
+}
+
 }  // namespace convoke

@@ -18,7 +18,7 @@ class KernelMemory {
   explicit KernelMemory(std::size_t limit) : limit_(limit) {}
 
   /// The kernel, or null.
-  std::shared_ptr<const Kernel> find(const std::string& key) {
+  std::shared_ptr<const LoadedCode> find(const std::string& key) {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = places_.find(key);
     if (found == places_.end()) return nullptr;
@@ -26,8 +26,8 @@ class KernelMemory {
     return found->second->second;
   }
 
-  void put(const std::string& key, std::shared_ptr<const Kernel> kernel) {
-    std::shared_ptr<const Kernel> forgotten;  // unloaded after the lock is given back
+  void put(const std::string& key, std::shared_ptr<const LoadedCode> kernel) {
+    std::shared_ptr<const LoadedCode> forgotten;  // unloaded after the lock is given back
     const std::lock_guard<std::mutex> lock(mutex_);
     if (places_.count(key) != 0) return;
     order_.emplace_front(key, std::move(kernel));
@@ -39,7 +39,7 @@ class KernelMemory {
   }
 
  private:
-  using Order = std::list<std::pair<std::string, std::shared_ptr<const Kernel>>>;
+  using Order = std::list<std::pair<std::string, std::shared_ptr<const LoadedCode>>>;
   std::mutex mutex_;
   std::size_t limit_;
   Order order_;  // most recent first

@@ -6,9 +6,9 @@
 
 namespace convoke {
 
-std::shared_ptr<const Kernel> KernelStore::get(const Request& request, CacheSource* source) {
+std::shared_ptr<const LoadedCode> KernelStore::get(const Request& request, CacheSource* source) {
   CacheSource from = CacheSource::kMemory;
-  std::shared_ptr<const Kernel> kernel = memory_.find(request.key);
+  std::shared_ptr<const LoadedCode> kernel = memory_.find(request.key);
   if (kernel == nullptr) {
     kernel = loading_.run(request.key, [&] {
       // Another thread may have finished between our look and our turn.
@@ -24,7 +24,7 @@ std::shared_ptr<const Kernel> KernelStore::get(const Request& request, CacheSour
 
 /// An entry that is intact but does not load (a linker or a driver that changed its mind) is a miss
 /// like any other.
-std::shared_ptr<const Kernel> KernelStore::load_or_compile(const Request& request,
+std::shared_ptr<const LoadedCode> KernelStore::load_or_compile(const Request& request,
                                                            CacheSource& source) {
   const std::string& key = request.key;
   if (!request.substitutes.empty() && !cache_.find(key)) {
@@ -41,7 +41,7 @@ std::shared_ptr<const Kernel> KernelStore::load_or_compile(const Request& reques
     spdlog::warn("cached kernel {} does not load ({}): compiling it again", key, error.what());
     source = CacheSource::kCompiled;
     const CompiledKernel again = request.compile();
-    std::shared_ptr<const Kernel> kernel = request.load(again);
+    std::shared_ptr<const LoadedCode> kernel = request.load(again);
     // Only now is the entry to blame, and not a device that is full or lost.
     cache_.discard(key);
     cache_.store(key, again);
@@ -49,7 +49,7 @@ std::shared_ptr<const Kernel> KernelStore::load_or_compile(const Request& reques
   }
 }
 
-std::shared_ptr<const Kernel> KernelStore::load_substitute(const Request& request) {
+std::shared_ptr<const LoadedCode> KernelStore::load_substitute(const Request& request) {
   for (const std::string& key : request.substitutes) {
     const auto found = cache_.find(key);
     if (!found) continue;

@@ -25,20 +25,20 @@ class KernelStore {
     /// Keys of entries that serve as well, best first; looked for on disk before compiling.
     std::vector<std::string> substitutes{};
     std::function<CompiledKernel()> compile;
-    std::function<std::shared_ptr<const Kernel>(const CompiledKernel&)> load;
+    std::function<std::shared_ptr<const LoadedCode>(const CompiledKernel&)> load;
   };
   /// Exceptions of compile and load pass through and are not remembered.
-  std::shared_ptr<const Kernel> get(const Request& request, CacheSource* source);
+  std::shared_ptr<const LoadedCode> get(const Request& request, CacheSource* source);
 
   KernelCache& cache() { return cache_; }
 
  private:
-  std::shared_ptr<const Kernel> load_or_compile(const Request& request, CacheSource& source);
-  std::shared_ptr<const Kernel> load_substitute(const Request& request);
+  std::shared_ptr<const LoadedCode> load_or_compile(const Request& request, CacheSource& source);
+  std::shared_ptr<const LoadedCode> load_substitute(const Request& request);
 
   KernelCache cache_;
   KernelMemory memory_;
-  SingleFlight<std::shared_ptr<const Kernel>> loading_;
+  SingleFlight<std::shared_ptr<const LoadedCode>> loading_;
 };
 
 }  // namespace convoke

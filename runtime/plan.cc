@@ -8,6 +8,7 @@
 #include "compiler/kernel_config.h"
 #include "compiler/quant_range.h"
 #include "convoke/convoke.hpp"
+#include "runtime/buffer_checks.h"
 #include "runtime/pattern_checks.h"
 #include "runtime/target.h"
 
@@ -56,34 +57,6 @@ KernelConfig choose(Target& target, const ConvSpec& spec, const PlanOptions& opt
             limit, least,
             options.weights == WeightForm::kPlain ? "; prepacked weights need less" : ""));
   return *best;
-}
-
-struct Extent {
-  const char* name;
-  const void* data;
-  std::size_t bytes;
-};
-
-[[noreturn]] void refuse(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
-
-// One comparison each on the way of a right launch; the sentences are made only for a wrong one.
-void check_buffer(const char* name, const void* data, std::size_t have, std::size_t need,
-                  std::size_t alignment) {
-  if (data == nullptr) refuse(fmt::format("{} is null: {} bytes are needed", name, need));
-  if (have < need) refuse(fmt::format("{} has {} bytes: {} are needed", name, have, need));
-  if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0)
-    refuse(fmt::format("{} at {} is misaligned: a multiple of {} bytes is needed", name,
-                       fmt::ptr(data), alignment));
-}
-
-void check_disjoint(const Extent& written, const Extent& other) {
-  const auto a = reinterpret_cast<std::uintptr_t>(written.data),
-             b = reinterpret_cast<std::uintptr_t>(other.data);
-  if (a < b + other.bytes && b < a + written.bytes)
-    refuse(fmt::format(
-        "{} ({} bytes at {}) overlaps {} ({} bytes at {}): it is written and must be apart",
-        written.name, written.bytes, fmt::ptr(written.data), other.name, other.bytes,
-        fmt::ptr(other.data)));
 }
 
 constexpr std::size_t kWideAlignment = 64;  // of packed weights, tables and workspaces

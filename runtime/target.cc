@@ -32,6 +32,11 @@ AheadOfTimeKernel Target::compile_into(const std::string& folder, const ConvSpec
                                            " builds no kernels ahead of time: none for " + folder);
 }
 
+std::shared_ptr<const ElementwiseKernel> Target::elementwise(const elementwise::Config&) {
+  throw Error(ErrorCode::kUnsupported,
+              "the target " + info().target + " has no elementwise kernels");
+}
+
 std::unique_ptr<TimedCall> Target::prepare_timing(std::vector<TimedLaunch> launches) {
   return std::make_unique<HostTimedCall>(std::move(launches));
 }

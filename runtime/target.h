@@ -14,6 +14,7 @@
 #include "convoke/conv_spec.h"
 #include "convoke/convoke.hpp"
 #include "runtime/kernel_cache.h"
+#include "templates/elementwise_config.h"
 
 namespace convoke {
 
@@ -50,11 +51,16 @@ class TimedCall {
 /// Enqueues one launch on a stream (null on the CPU, which runs it).
 using TimedLaunch = std::function<void(void* stream)>;
 
-/// A kernel that is ready to run: the loaded code and everything launch needs. Immutable,
+/// Code that is ready to run, whatever it computes: what the caches keep in memory. Immutable,
 /// thread-safe.
-class Kernel {
+class LoadedCode {
  public:
-  virtual ~Kernel() = default;
+  virtual ~LoadedCode() = default;
+};
+
+/// A convolution's kernel: the loaded code and everything launch needs.
+class Kernel : public LoadedCode {
+ public:
   /// What a launch of `batch` images does, in order.
   virtual std::vector<PlanStep> steps(std::int64_t batch, WeightForm form) const = 0;
   virtual std::int64_t workspace_bytes(std::int64_t batch, WeightForm form) const = 0;
@@ -77,6 +83,15 @@ class Kernel {
   /// Sizes, alignments and overlaps are checked by the plan, kinds of memory here. `args.batch` is
   /// the real batch. Enqueued on args.stream on a GPU.
   virtual void launch(const LaunchArgs& args, WeightForm form) const noexcept(false) = 0;
+};
+
+/// The kernels of elementwise.h for one set of constants.
+class ElementwiseKernel : public LoadedCode {
+ public:
+  /// Pointers, sizes and overlaps are checked by the caller, kinds of memory here. Enqueued on
+  /// `stream` on a GPU.
+  virtual void launch(elementwise::Entry entry, const elementwise::Args& args,
+                      void* stream) const = 0;
 };
 
 /// An entry of a folder of kernels.
@@ -131,6 +146,9 @@ class Target {
 
   /// Whether get() needs no compiler that is missing: it finds the kernel, or can build it.
   virtual bool obtainable(const ConvSpec&, const KernelConfig&) { return true; }
+
+  /// @throws Error kUnsupported if the target has none, kDevice.
+  virtual std::shared_ptr<const ElementwiseKernel> elementwise(const elementwise::Config& config);
 
   virtual KernelCache& cache() = 0;
 

@@ -64,6 +64,7 @@ class CONVOKE_API Device {
   /// arithmetic peak and the compulsory bytes, in microseconds. @throws Error kUnsupported
   double limit_us(const ConvSpec& spec) const;
   Target& target() const { return *target_; }  ///< internal
+  const std::shared_ptr<Target>& shared_target() const { return target_; }  ///< internal
   /// Internal: a device over a target that was made elsewhere (tests, tools).
   static Device over(std::shared_ptr<Target> target) { return Device(std::move(target)); }
 
