@@ -24,12 +24,20 @@ __device__ __forceinline__ long long y_index(long long pixel, int filter) {
 /// nhwc.
 template <ConvConfig kCfg, typename Epilogue, int kCount>
 __device__ __forceinline__ void finish_and_store(const ConvArgs& args, Sum<kCfg> (&sums)[kCount],
+                                                 const ChannelOperands<kCfg, kCount>& channels,
                                                  long long pixel, int filter, int lower = 0,
                                                  int upper = kCount) {
   if constexpr (kCfg.zero_point) subtract_zeros<kCfg>(args, sums, pixel, filter);
-  const ChannelOperands<kCfg, kCount> channels(args, filter);
   store_sums<kCfg, Epilogue, (kCount > 1)>(args, sums, channels, y_index<kCfg>(pixel, filter),
                                            kCount, lower, upper);
+}
+
+/// The same of filters whose operands nobody has loaded.
+template <ConvConfig kCfg, typename Epilogue, int kCount>
+__device__ __forceinline__ void finish_and_store(const ConvArgs& args, Sum<kCfg> (&sums)[kCount],
+                                                 long long pixel, int filter) {
+  const ChannelOperands<kCfg, kCount> channels(args, filter);
+  finish_and_store<kCfg, Epilogue>(args, sums, channels, pixel, filter);
 }
 
 /// Output channel of a packed filter, both of all groups; negative if the packed filter is none.
@@ -114,6 +122,7 @@ __device__ __forceinline__ bool scatter_rows(const ConvArgs& args, const OutputR
     };
     // Of the first and the last channels others write a part.
     const int lower = range.begin - channel, upper = range.end - channel;
+    const ChannelOperands<kCfg, kCount> channels(args, base + channel);
 #pragma unroll
     for (int i = 0; i < kRowsOfLane; ++i) {
       const long long pixel = pixel_at(row_of(i));
@@ -122,7 +131,7 @@ __device__ __forceinline__ bool scatter_rows(const ConvArgs& args, const OutputR
       for (int j = 0; j < kCount; ++j) sums[j] = pixel < 0 ? 0 : sum_at(row_of(i), offsets[j]);
       saw_nan |= repairs_padding(kCfg) && any_nan(sums);
       if (pixel >= 0)
-        finish_and_store<kCfg, Epilogue>(args, sums, pixel, base + channel, lower, upper);
+        finish_and_store<kCfg, Epilogue>(args, sums, channels, pixel, base + channel, lower, upper);
     }
   }
   return saw_nan;

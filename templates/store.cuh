@@ -102,6 +102,11 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
     range = OutputRange<kCfg>(args, work.group, first, first + warp_tile_n(kCfg));
     if (lane < kStripRows) staging[lane * kPitch + warp_tile_n(kCfg)] = 0;
   }
+  // Most lanes have the same columns of all rows: their operands are loaded once.
+  constexpr bool kSameColumns = Lanes::kNhwc && 32 % Lanes::kColumns == 0 && !kScatters;
+  const int own = first + (kSameColumns ? lane % Lanes::kColumns * Lanes::kCount : 0);
+  const ChannelOperands<kCfg, Lanes::kCount> channels(
+      args, work.group * G::kK + own, kSameColumns && own < G::kK ? Lanes::kCount : 0);
 #pragma unroll
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip) {
     tile.stage(strip, staging, kPitch);
@@ -136,7 +141,10 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
         store_row<sum_type(kCfg), (Lanes::kCount > 1)>(to, 0, sums);
       } else {
         saw_nan |= repairs_padding(kCfg) && any_nan(sums);
-        finish_and_store<kCfg, Epilogue>(args, sums, pixel, k);
+        if constexpr (kSameColumns)
+          finish_and_store<kCfg, Epilogue>(args, sums, channels, pixel, k);
+        else
+          finish_and_store<kCfg, Epilogue>(args, sums, pixel, k);
       }
     }
     __syncwarp();
