@@ -6,7 +6,7 @@
 # BUILD_DIR is a build with bin/ and lib/, made here or carried here (preset portable); no compiler is needed.
 # OUT_DIR receives NAME.jsonl (what a step printed), NAME.log (its progress and tables) and steps_PART.txt (status, seconds).
 #   test    doctor, the GPU tests, compute-sanitizer on small problems of every family
-#   verify  kernels of all lists compiled ahead of time by all cores, then verified: f16, bf16, tf32, f32
+#   verify  kernels of all lists compiled ahead of time by all cores, then verified: f16, bf16, tf32, f32, s8, u8
 #   tune    resnet50 and resnet18_cifar, batch 128, f16 and f32; resnet50 in s8 and in f16 with the same epilogue;
 #           samples go to OUT_DIR/samples.jsonl
 #   bench   beside cuDNN (needs PyTorch), launch overhead; with the samples of OUT_DIR/samples.jsonl
@@ -92,11 +92,16 @@ mma_batch cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=2,order=batch mb33ic64ih2o
 fma cuda:fma,bm=64,bn=64,bk=16,wm=2,wn=2,stages=3 mb2ic20ih9oc40kh3ph1
 direct cuda:direct,bm=4,bn=4,bk=1 mb2ic3ih17oc10kh7sh2ph3 dtype=f16
 depthwise cuda:depthwise,bm=4,bn=2,bk=2 g16mb2ic16ih14oc16kh3ph1 dtype=f16
+mma_s8 cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=3 mb2ic48ih9oc40kh3sh2ph1 x=u8 w=s8 y=s8 quant=zp epilogue=acc*0.1
+mma_s8_odd cuda:mma,bm=32,bn=32,bk=64,wm=2,wn=2,stages=3 mb2ic13ih9oc21kh3ph1 x=s8 w=s8 y=s32
+mma_s8_pairs cuda:mma,bm=64,bn=32,bk=128,wm=2,wn=1,stages=3 mb2ic64ih9oc40kh3ph1 x=s8 w=s8 y=f32 quant=zp sparsity=nm:2:4
+direct_u8 cuda:direct,bm=4,bn=4,bk=16 mb2ic32ih9oc10kh3ph1 x=u8 w=s8 y=f16 quant=zp epilogue=acc*0.1
+depthwise_s8 cuda:depthwise,bm=4,bn=4,bk=2 g16mb2ic16ih14oc16kh3ph1 dtype=s8
 EOF
 }
 
 run_verify() {
-  for dtype in f16 bf16 tf32 f32; do
+  for dtype in f16 bf16 tf32 f32 s8 u8; do
     set --
     for list in "$lists"/*.txt; do set -- "$@" --problems "$list"; done
     step "compile_$dtype" 300 "$convoke" compile --target cuda --json --batch "$batch" --dtype "$dtype" "$@" -o "$out/kernels"
