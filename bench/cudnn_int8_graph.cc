@@ -88,7 +88,9 @@ Descriptor convolution(const CudnnInt8Conv& conv, const Descriptor& x, const Des
   const int64_t strides[] = {conv.stride_h, conv.stride_w};
   const int64_t dilations[] = {conv.dilation_h, conv.dilation_w};
   const int64_t low[] = {conv.pad_h, conv.pad_w};
-  const int64_t high[] = {conv.pad_h_high, conv.pad_w_high};
+  // Below zero it says that strides leave rows over, which the output's size says too.
+  const int64_t high[] = {std::max<int64_t>(conv.pad_h_high, 0),
+                          std::max<int64_t>(conv.pad_w_high, 0)};
   constexpr int64_t kSpatial = 2;
   const Descriptor how =
       Descriptor(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR, "convolution")

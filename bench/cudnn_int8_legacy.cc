@@ -94,6 +94,13 @@ class LegacyWay : public Way {
   float alpha_;
 };
 
+/// Outputs along an axis that is padded alike at both ends. What strides leave over there is read
+/// by none: with as many outputs the padding at the end may well be less.
+int64_t outputs_of_even_padding(int64_t size, int64_t taps, int64_t stride, int64_t dilation,
+                                int64_t pad) {
+  return (size + 2 * pad - ((taps - 1) * dilation + 1)) / stride + 1;
+}
+
 }  // namespace
 
 void add_legacy_ways(cudnnHandle_t cudnn, const CudnnInt8Conv& conv, Ways& ways,
@@ -102,7 +109,10 @@ void add_legacy_ways(cudnnHandle_t cudnn, const CudnnInt8Conv& conv, Ways& ways,
       "implicit_gemm", "implicit_precomp_gemm", "gemm", "direct", "fft", "fft_tiling",
       "winograd",      "winograd_nonfused"};
   static_assert(std::size(kNames) == CUDNN_CONVOLUTION_FWD_ALGO_COUNT);
-  if (conv.pad_h != conv.pad_h_high || conv.pad_w != conv.pad_w_high) {
+  if (outputs_of_even_padding(conv.h, conv.r, conv.stride_h, conv.dilation_h, conv.pad_h) !=
+          conv.p ||
+      outputs_of_even_padding(conv.w, conv.s, conv.stride_w, conv.dilation_w, conv.pad_w) !=
+          conv.q) {
     refused += "; legacy API: it has one padding for both sides";
     return;
   }
