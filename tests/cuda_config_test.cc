@@ -126,7 +126,13 @@ TEST(CudaConfig, SaysWhatIsNotSupported) {
   EXPECT_EQ(unsupported("ic3ih8oc5kh3 dtype=bf16"), "");
   EXPECT_EQ(unsupported("ic3ih8oc5kh3 dtype=tf32"), "");
   EXPECT_THAT(unsupported("ic3ih8oc5kh3 pass=dgrad"), HasSubstr("only fprop"));
-  EXPECT_THAT(unsupported("ic16ih8oc16kh3 dtype=s8"), HasSubstr("s8"));
+  EXPECT_EQ(unsupported("ic16ih8oc16kh3 dtype=s8"), "");
+  EXPECT_EQ(unsupported("ic16ih8oc16kh3 x=u8 w=s8 y=f16 quant=zp"), "");
+  EXPECT_THAT(unsupported("ic16ih8oc16kh3 x=s8 w=u8 y=s8"), HasSubstr("they must be s8"));
+  EXPECT_THAT(unsupported("ic16ih8oc16kh3 x=s8 w=s8 y=s32 epilogue=relu(acc)"),
+              HasSubstr("takes no epilogue"));
+  EXPECT_THAT(unsupported("ic65536ih8oc1kh3 dtype=s8"), HasSubstr("more than s32 holds"));
+  EXPECT_THAT(unsupported("ic16ih8oc16kh3 dtype=e4m3"), HasSubstr("e4m3"));
   CudaDevice volta;
   volta.capability = 70;
   EXPECT_THAT(why_unsupported_cuda(spec("ic3ih8oc5kh3"), volta), HasSubstr("sm_75 or later"));

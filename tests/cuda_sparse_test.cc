@@ -317,6 +317,12 @@ TEST(CudaSparse, TwoOfFourIsForTheTensorCoresThatSkip) {
     for (const std::uint32_t word : words) kept += __builtin_popcount(word);
     EXPECT_EQ(kept, spec.pattern->kept_weights());
   }
+  // Of 8 bits as many bytes of positions: 288 of 384, half of the weights and half a byte for four.
+  const ConvSpec bytes = sparse_spec("g2mb2ic64ih9oc64kh3ph1 dtype=s8 sparsity=nm:2:4");
+  CudaConfig wide = tile(32);
+  wide.bk = 128;
+  EXPECT_EQ(why_illegal_cuda(bytes, wide, CudaDevice{}), "");
+  EXPECT_EQ(cuda::packed_bytes(make_conv_config(bytes, wide)), 64 * 384 * 5 / 8);
   const auto refuses = [&](const std::string& text, const char* reason) {
     EXPECT_NE(text.find(reason), std::string::npos) << text;
   };
@@ -324,7 +330,7 @@ TEST(CudaSparse, TwoOfFourIsForTheTensorCoresThatSkip) {
   refuses(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=nm:2:4", 64, 8), "multiples of 16");
   refuses(why("mb2ic64ih9oc64kh3ph1 dtype=f16 layout=nchw sparsity=nm:2:4"), "nhwc");
   refuses(why("mb2ic66ih9oc64kh3ph1 dtype=f16 sparsity=nm:2:4"), "multiples of 4");
-  refuses(why("mb2ic64ih9oc64kh3ph1 dtype=tf32 sparsity=nm:2:4"), "f16 and bf16");
+  refuses(why("mb2ic64ih9oc64kh3ph1 dtype=tf32 sparsity=nm:2:4"), "f16, bf16, s8 and u8");
   refuses(why("mb2ic64ih9oc64kh3ph1 dtype=f16 sparsity=nm:3:4"), "single weights");
 }
 

@@ -212,7 +212,8 @@ TEST(Epilogue, ErrorsNameTheColumn) {
       {"acc + b[k)", 10, "unexpected ')', expected ']'"},
       {"acc + b[k] + b", 14, "'b' is used both with and without [k]"},
       {"acc + b[tf32]", 9,
-       "unexpected 'tf32', expected k, for a value of each output channel, or the type of a tensor: "
+       "unexpected 'tf32', expected k, for a value of each output channel, or the type of a "
+       "tensor: "
        "f32, f16, bf16, s8 or u8"},
       {"acc + b[s8] + b", 15, "'b' is used with two types"},
       {"acc + b + b[k]", 11, "'b' is used both with and without [k]"},
