@@ -248,7 +248,8 @@ int gemm_registers(const ConvConfig& c) {
                             : (tm + tn) / 4;
   // A gather holds the chunks that it fetched and the addresses of those under way; as ptxas 13.0
   // has it, more so where neighbouring elements lie apart.
-  const int chunk = c.x_layout == cuda::Layout::kNchw ? 11 : 8;
+  const bool bytes = cuda::size_of(c.x_type) == 1;  // sixteen loads of a chunk, not eight
+  const int chunk = c.x_layout == cuda::Layout::kNchw ? (bytes ? 18 : 11) : bytes ? 12 : 8;
   const int loads = cuda::gemm_copy_bytes(c) > 0 ? 3 * (rows_a + rows_b)
                                                  : chunk * (rows_a + rows_b) + 2 * rows_a + 48;
   return accumulators + fragments + loads + 40;

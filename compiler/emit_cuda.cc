@@ -235,9 +235,9 @@ EmittedKernel emit_cuda(const ConvSpec& spec, const CudaConfig& config) {
             kernel_entry(c, fmt::format("run_{}<kConfig, Epilogue{}>", to_string(c.family),
                                         code ? ", KeptCode" : ""));
   if (cuda::has_reduce(c))
-    source +=
-        entry(c, "convoke_reduce", "reduce_threads(kConfig)", "run_reduce<kConfig, Epilogue>");
-  if (packs) source += entry(c, "convoke_pack", "kPackThreads", "run_pack<kConfig>");
+    source += entry(c, "convoke_reduce", "reduce_threads(kConfig), kHelperBlocks",
+                    "run_reduce<kConfig, Epilogue>");
+  if (packs) source += entry(c, "convoke_pack", "kPackThreads, kHelperBlocks", "run_pack<kConfig>");
   return {source + kClosing, c};
 }
 

@@ -26,6 +26,8 @@ constexpr int min_blocks(const ConvConfig& c) {
          : c.family == Family::kSparse ? sparse_min_blocks(c)
                                        : 2;
 }
+/// The same for `convoke_reduce` and `convoke_pack`.
+constexpr int kHelperBlocks = 2;
 constexpr long long shared_bytes(const ConvConfig& c) {
   return is_gemm(c.family)             ? gemm_shared_bytes(c)
          : c.family == Family::kSparse ? sparse_shared_bytes(c)

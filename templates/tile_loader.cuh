@@ -206,7 +206,7 @@ class GatherLoader {
   static constexpr int kChunks = G::kRowBytes / kChunkBytes;  // of a row
   static constexpr int kElements = kChunkBytes / G::kSize;
   // Elements of a chunk whose places are held at once: the sixteen of 8 bits would spill.
-  static constexpr int kDecoded = kElements < 8 ? kElements : 8;
+  static constexpr int kDecoded = kElements == 16 ? 4 : kElements;
   static constexpr int kParts = kElements / kDecoded;
   static constexpr int kWords = kDecoded * G::kSize / 4;
   static constexpr int kChunksA = gemm_thread_rows(kCfg, kCfg.block_m);

@@ -15,6 +15,6 @@ struct Epilogue {
 };
 extern "C" __global__ void __launch_bounds__(threads(kConfig), min_blocks(kConfig))
 convoke_kernel(const __grid_constant__ ConvArgs args) { run_sparse<kConfig, Epilogue>(args); }
-extern "C" __global__ void __launch_bounds__(kPackThreads)
+extern "C" __global__ void __launch_bounds__(kPackThreads, kHelperBlocks)
 convoke_pack(const __grid_constant__ ConvArgs args) { run_pack<kConfig>(args); }
 }  // namespace convoke::cuda
