@@ -7,9 +7,10 @@
 
 #include "runtime/half.h"
 
-// Everything that runs over elements is inlined into the functions at the end of a loop's life
-// (`Baseline`, `Avx2`), of which there is one for each instruction set.
+// What runs over elements is inlined into `baseline` and `with_avx2` below, down to the lambdas:
+// a function that is not would be compiled for the baseline alone.
 #define CONVOKE_INLINE [[gnu::always_inline]] inline
+#define CONVOKE_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace convoke {
 namespace {
@@ -55,13 +56,11 @@ CONVOKE_INLINE void for_each_run(const Launch& launch, std::int64_t begin, std::
   const Config& c = *launch.config;
   const Args& args = *launch.args;
   const float* steps = args.steps == nullptr ? &args.step : args.steps;
-  if (c.channels == 1) return run(begin, end, steps, true);
-  while (begin < end) {
-    const std::int64_t unit = c.inner == 1 ? c.channels : c.inner;
-    const std::int64_t next = std::min(end, (begin / unit + 1) * unit);
-    const std::int64_t channel = c.inner == 1 ? begin % c.channels : begin / c.inner % c.channels;
-    run(begin, next, steps + channel, c.inner != 1);
-    begin = next;
+  const bool one = c.channels == 1 || c.inner != 1;
+  const std::int64_t unit = c.channels == 1 ? args.count : one ? c.inner : c.channels;
+  for (std::int64_t next; begin < end; begin = next) {
+    next = std::min(end, (begin / unit + 1) * unit);
+    run(begin, next, steps + (one ? begin / unit % c.channels : begin % unit), one);
   }
 }
 
@@ -72,18 +71,19 @@ CONVOKE_INLINE void map_piece(const Launch& launch, std::int64_t piece, const Fu
                      end = std::min<std::int64_t>(launch.args->count, begin + kPiece);
   const auto* x = static_cast<const X*>(launch.args->x);
   auto* y = static_cast<Y*>(launch.args->y);
-  for_each_run(launch, begin, end,
-               [&](std::int64_t first, std::int64_t last, const float* steps, bool one) {
-                 if (one) {
-                   const float step = ew::usable(*steps);
+  const auto run = [=](std::int64_t first, std::int64_t last, const float* steps, bool one)
+                       CONVOKE_INLINE_LAMBDA {
+                         const float step = ew::usable(*steps);
+                         if (one) {
 #pragma GCC ivdep
-                   for (std::int64_t i = first; i < last; ++i) y[i] = function(x[i], step);
-                 } else {
+                           for (std::int64_t i = first; i < last; ++i) y[i] = function(x[i], step);
+                         } else {
 #pragma GCC ivdep
-                   for (std::int64_t i = first; i < last; ++i)
-                     y[i] = function(x[i], ew::usable(steps[i - first]));
-                 }
-               });
+                           for (std::int64_t i = first; i < last; ++i)
+                             y[i] = function(x[i], ew::usable(steps[i - first]));
+                         }
+                       };
+  for_each_run(launch, begin, end, run);
 }
 
 template <typename Real, typename Integer>
@@ -93,7 +93,7 @@ struct Quantize {
     const auto low = static_cast<float>(launch.config->low),
                high = static_cast<float>(launch.config->high);
     map_piece<typename Real::Word, Integer>(
-        launch, piece, [=](typename Real::Word x, float step) __attribute__((always_inline)) {
+        launch, piece, [=](typename Real::Word x, float step) CONVOKE_INLINE_LAMBDA {
           const float v = ew::round_even(ew::quantize(Real::widen(x), step, zero, low, high));
           return static_cast<Integer>(static_cast<int>(v));
         });
@@ -104,10 +104,10 @@ template <typename Real, typename Integer>
 struct Dequantize {
   CONVOKE_INLINE static void run(const Launch& launch, std::int64_t piece) {
     const auto zero = static_cast<float>(launch.args->zero);
-    map_piece<Integer, typename Real::Word>(
-        launch, piece, [=](Integer q, float step) __attribute__((always_inline)) {
-          return Real::narrow(ew::dequantize(q, step, zero));
-        });
+    map_piece<Integer, typename Real::Word>(launch, piece,
+                                            [=](Integer q, float step) CONVOKE_INLINE_LAMBDA {
+                                              return Real::narrow(ew::dequantize(q, step, zero));
+                                            });
   }
 };
 
@@ -117,7 +117,7 @@ struct Forward {
     const auto low = static_cast<float>(launch.config->low),
                high = static_cast<float>(launch.config->high);
     map_piece<typename V::Word, typename Y::Word>(
-        launch, piece, [=](typename V::Word v, float step) __attribute__((always_inline)) {
+        launch, piece, [=](typename V::Word v, float step) CONVOKE_INLINE_LAMBDA {
           return Y::narrow(ew::fake_quantize(V::widen(v), step, low, high));
         });
   }
@@ -125,7 +125,7 @@ struct Forward {
 
 /// The sums of the lanes, of which the first `used` are not 0, in the order that they meet on a
 /// GPU.
-CONVOKE_INLINE float sum_of_lanes(const Config& config, float* lanes, std::int64_t used) {
+float sum_of_lanes(const Config& config, float* lanes, std::int64_t used) {
   const std::int64_t width = ew::width(config), threads = (used + width - 1) / width;
   float sums[ew::kThreads] = {};
   for (std::int64_t t = 0; t < threads; ++t) {
@@ -167,20 +167,19 @@ struct Backward {
     const auto low = static_cast<float>(launch.config->low),
                high = static_cast<float>(launch.config->high);
     const float step = ew::usable(args.steps[task / launch.chunks]);
-    sum_chunk(
-        launch,
-        task, [&](std::int64_t at, float* sums, std::int64_t count) __attribute__((always_inline)) {
-          const auto* v = static_cast<const typename V::Word*>(args.x) + at;
-          const auto* grad_y = static_cast<const typename Y::Word*>(args.grad_y) + at;
-          auto* grad_v = static_cast<typename V::Word*>(args.y) + at;
+    sum_chunk(launch, task,
+              [&](std::int64_t at, float* sums, std::int64_t count) CONVOKE_INLINE_LAMBDA {
+                const auto* v = static_cast<const typename V::Word*>(args.x) + at;
+                const auto* grad_y = static_cast<const typename Y::Word*>(args.grad_y) + at;
+                auto* grad_v = static_cast<typename V::Word*>(args.y) + at;
 #pragma GCC ivdep
-          for (std::int64_t i = 0; i < count; ++i) {
-            const float grad = Y::widen(grad_y[i]);
-            const ew::Slopes slopes = ew::slopes(V::widen(v[i]), step, low, high);
-            grad_v[i] = V::narrow(ew::grad_v(slopes.v, grad));
-            sums[i] += grad * slopes.step;
-          }
-        });
+                for (std::int64_t i = 0; i < count; ++i) {
+                  const float grad = Y::widen(grad_y[i]);
+                  const ew::Gradients g = ew::gradients(V::widen(v[i]), step, low, high, grad);
+                  grad_v[i] = V::narrow(g.v);
+                  sums[i] += grad * g.d;
+                }
+              });
   }
 };
 
@@ -188,12 +187,11 @@ template <typename V>
 struct Magnitudes {
   CONVOKE_INLINE static void run(const Launch& launch, std::int64_t task) {
     const auto* x = static_cast<const typename V::Word*>(launch.args->x);
-    sum_chunk(
-        launch,
-        task, [&](std::int64_t at, float* sums, std::int64_t count) __attribute__((always_inline)) {
+    sum_chunk(launch, task,
+              [&](std::int64_t at, float* sums, std::int64_t count) CONVOKE_INLINE_LAMBDA {
 #pragma GCC ivdep
-          for (std::int64_t i = 0; i < count; ++i) sums[i] += std::fabs(V::widen(x[at + i]));
-        });
+                for (std::int64_t i = 0; i < count; ++i) sums[i] += std::fabs(V::widen(x[at + i]));
+              });
   }
 };
 

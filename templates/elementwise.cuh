@@ -230,9 +230,9 @@ __device__ __forceinline__ void run_sums(const ew::Args& args) {
           float term = value < 0.0f ? -value : value;
           if constexpr (kBackward) {
             const float grad = element<kCfg.y>(grads[n], i);
-            const ew::Slopes slopes = ew::slopes(value, step, kCfg.low, kCfg.high);
-            grads_v[i] = ew::grad_v(slopes.v, grad);
-            term = __fmul_rn(grad, slopes.step);
+            const ew::Gradients g = ew::gradients(value, step, kCfg.low, kCfg.high, grad);
+            grads_v[i] = g.v;
+            term = __fmul_rn(grad, g.d);
           }
           if (i < valid) sums[i] = __fadd_rn(sums[i], term);
         }

@@ -101,21 +101,18 @@ constexpr float dequantize(float q, float step, float zero) { return step * (q -
 constexpr float fake_quantize(float v, float step, float low, float high) {
   return round_even(clip(v / step, low, high)) * step;
 }
-/// Derivatives of fake_quantize, the straight-through estimator's: rounding counts as the identity.
-struct Slopes {
-  float v;     ///< by v: 1 strictly between the bounds, 0 elsewhere
-  float step;  ///< by the step: round(t) - t between the bounds (t = v / step), else the bound
+/// Gradients through fake_quantize, the straight-through estimator's: rounding counts as the
+/// identity. Without branches, which would keep a compiler from making vectors of it.
+struct Gradients {
+  float v;  ///< of v: that of v_hat strictly between the bounds, else 0, even if that is infinite
+  float
+      d;  ///< of v_hat by the step: round(t) - t between the bounds (t = v / step), else the bound
 };
-constexpr Slopes slopes(float v, float step, float low, float high) {
-  const float t = v / step;
-  const bool inside = t > low && t < high;
-  // Of a NaN both are NaN.
-  return {inside ? 1.0f : t == t ? 0.0f : t, inside ? round_even(t) - t : clip(t, low, high)};
-}
-/// The gradient of v: that of v_hat where the slope is 1, 0 where it is 0, even if v_hat's is not
-/// finite.
-constexpr float grad_v(float slope, float grad) {
-  return slope == 1.0f ? grad : slope == 0.0f ? 0.0f : slope;
+constexpr Gradients gradients(float v, float step, float low, float high, float grad) {
+  const float t = v / step, clipped = clip(t, low, high);  // of a NaN both are NaN, and d too
+  const float off = clipped - clipped, rounding = round_even(clipped) - clipped;
+  const bool inside = (t > low) & (t < high);
+  return {inside ? grad : off, inside ? rounding : clipped};
 }
 
 /// LSQ's first step, factor * total = 2 * mean |v| / sqrt(Qp); 1 where all v are 0.
