@@ -154,7 +154,7 @@ class ScaledNodes {
  private:
   int last() const { return static_cast<int>(nodes.size()) - 1; }
   int index_of(const char* name) {
-    const EpilogueOperand wanted{name, true};
+    const EpilogueOperand wanted{name, true, std::nullopt};
     const auto at = std::find(operands.begin(), operands.end(), wanted);
     const auto index = static_cast<int>(at - operands.begin());
     if (at == operands.end()) operands.push_back(wanted);

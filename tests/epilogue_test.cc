@@ -156,9 +156,9 @@ TEST(Epilogue, CanonicalText) {
 TEST(Epilogue, OperandsAreNumberedByFirstAppearance) {
   const Epilogue e = Epilogue::parse("res + acc * s[k] + b[k] + res");
   ASSERT_EQ(e.operands().size(), 3u);
-  EXPECT_EQ(e.operands()[0], (EpilogueOperand{"res", false}));
-  EXPECT_EQ(e.operands()[1], (EpilogueOperand{"s", true}));
-  EXPECT_EQ(e.operands()[2], (EpilogueOperand{"b", true}));
+  EXPECT_EQ(e.operands()[0], (EpilogueOperand{"res", false, std::nullopt}));
+  EXPECT_EQ(e.operands()[1], (EpilogueOperand{"s", true, std::nullopt}));
+  EXPECT_EQ(e.operands()[2], (EpilogueOperand{"b", true, std::nullopt}));
 }
 
 struct Malformed {
