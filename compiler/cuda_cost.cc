@@ -45,9 +45,10 @@ double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
   // Measured: 0.7 of the FMA units' peak; one instruction in seven is no FMA.
   if (c.family == Family::kFma) return d.capability == 80 ? 48 : 94;
   const double half = d.capability >= 90 && !small ? 1270 : small ? 256 : 1024;
-  if (c.sparse == cuda::Sparse::kPairs) return kPairsRate * half;
-  if (cuda::is_integer(c.x_type)) return 2 * half;
-  return c.x_type == cuda::Type::kTf32 ? half / 2 : half;
+  const double dense = cuda::is_integer(c.x_type)      ? 2 * half
+                       : c.x_type == cuda::Type::kTf32 ? half / 2
+                                                       : half;
+  return c.sparse == cuda::Sparse::kPairs ? kPairsRate * dense : dense;
 }
 
 /// Bytes that have to cross HBM, as microseconds: every input once, every output once.

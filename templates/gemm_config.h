@@ -6,7 +6,7 @@
 //     weights lie)
 // A tile of A or B is rows of block_k elements in shared memory, cut into 16-byte chunks that are
 // XOR-swizzled by their row. Where rows of the tensors are aligned to 4 bytes or more, cp.async
-// copies them; else (odd channels of a 2-byte type, nchw) elements go through registers.
+// copies them; else (channels in no multiple of 4 bytes, nchw) elements go through registers.
 #pragma once
 
 #include "templates/conv_types.h"
@@ -159,7 +159,7 @@ constexpr long long tile_bytes(const ConvConfig& c) {
   return static_cast<long long>(c.patch == 1 ? 0 : c.block_m) * c.block_k * size_of(c.x_type) +
          static_cast<long long>(c.block_n) * weight_row_bytes(c);
 }
-/// Floats after each staged row, so that rows start in other banks. Where a lane's sums are
+/// Sums after each staged row, so that rows start in other banks. Where a lane's sums are
 /// neighbouring pixels (kPairs), rows 2, 4 and 6 apart are written together.
 constexpr int staging_pad(const ConvConfig& c) { return c.sparse == Sparse::kPairs ? 4 : 8; }
 constexpr long long staging_bytes(const ConvConfig& c) {

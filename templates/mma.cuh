@@ -1,4 +1,5 @@
-// Implicit GEMM on the tensor cores (mma.sync): f16, bf16 and tf32, sums in f32, sm_80 and later.
+// Implicit GEMM on the tensor cores (mma.sync), sm_80 and later: f16, bf16 and tf32 with sums in
+// f32, s8 and u8 with sums in s32.
 #pragma once
 
 #include "templates/gemm.cuh"

@@ -1,6 +1,6 @@
 // How tiles of A and B come into shared memory. AsyncLoader: cp.async of 16, 8 or 4 bytes, many
-// stages ahead. GatherLoader: elements through registers, for rows that are not aligned (odd
-// channels of two bytes) or not contiguous (nchw): fetched before a tile is multiplied, stored
+// stages ahead. GatherLoader: elements through registers, for rows that are not aligned (channels
+// in no multiple of 4 bytes) or not contiguous (nchw): fetched before a tile is multiplied, stored
 // after. In both a thread loads the same columns of every tile, so that it decodes a position of
 // the reduction once for all of its rows.
 #pragma once

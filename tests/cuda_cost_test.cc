@@ -76,6 +76,16 @@ TEST(CudaCost, TypesTakeTheTimeOfTheirUnits) {
   const double f32 = us(problem + "f32", "cuda:fma" + tile);
   EXPECT_LT(f16, tf32);
   EXPECT_LT(tf32, f32);
+  const std::string bytes = ",bm=64,bn=64,bk=64,wm=2,wn=2,stages=3";
+  EXPECT_LT(us(problem + "s8", "cuda:mma" + bytes), f16);
+}
+
+TEST(CudaCost, TwoOfFourIsOfferedAndChosenInEveryTypeThatMultipliesIt) {
+  for (const char* type : {"f16", "bf16", "s8", "u8"}) {
+    const ConvSpec pairs =
+        spec(std::string("mb128ic256ih14oc256kh3ph1 sparsity=nm:2:4:bound dtype=") + type);
+    EXPECT_FALSE(default_cuda_config(pairs, CudaDevice()).cuda.masked) << type;
+  }
 }
 
 TEST(CudaCost, BandwidthBoundsWhatDoesLittleArithmetic) {

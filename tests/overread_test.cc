@@ -2,7 +2,6 @@
 // and in a second run begins, at a page that cannot be read. A violation is a SIGSEGV, which names
 // the problem and fails the test.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -11,38 +10,14 @@
 #include "compiler/epilogue.h"
 #include "compiler/spec_text.h"
 #include "runtime/target.h"
+#include "tests/fenced_buffer.h"
 #include "tests/random_spec.h"
 
 namespace convoke {
 namespace {
 
-enum class Side { kEnd, kBegin };
-
-/// Zeroed memory with an unreadable page right after its last byte (kEnd), or right before its
-/// first (kBegin). `alignment` rounds the size up at kEnd, so that the start is aligned.
-class FencedBuffer {
- public:
-  FencedBuffer(std::size_t bytes, Side side, std::size_t alignment) {
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    const std::size_t inside = (rounded + page - 1) / page * page;
-    size_ = inside + 2 * page;
-    memory_ = static_cast<std::byte*>(
-        mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (memory_ == MAP_FAILED || mprotect(memory_ + page, inside, PROT_READ | PROT_WRITE) != 0)
-      throw std::bad_alloc();
-    data_ = memory_ + page + (side == Side::kEnd ? inside - rounded : 0);
-  }
-  ~FencedBuffer() { munmap(memory_, size_); }
-  FencedBuffer(const FencedBuffer&) = delete;
-  FencedBuffer& operator=(const FencedBuffer&) = delete;
-  void* data() const { return data_; }
-
- private:
-  std::byte* memory_ = nullptr;
-  std::byte* data_ = nullptr;
-  std::size_t size_ = 0;
-};
+using test::FencedBuffer;
+using test::Side;
 
 /// What runs now; the signal handler prints it.
 char current[1024];
