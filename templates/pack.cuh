@@ -97,7 +97,7 @@ __device__ __forceinline__ typename Element<weight_type(kCfg.x_type)>::Storage p
                                                                        at.c + channel));
 }
 
-/// The sum of a filter's kept weights (`k` of all groups) over the taps (0, 0) to (r, s).
+/// The sum of a filter's kept weights (`k` of all groups) over rows 0 to r of the taps' column s.
 template <ConvConfig kCfg>
 __device__ __forceinline__ int sum_of_kept(const ConvArgs& args, long long k, long long r,
                                            long long s) {
@@ -115,7 +115,7 @@ __device__ __forceinline__ int sum_of_kept(const ConvArgs& args, long long k, lo
     for (unsigned i = __ldg(list); i < __ldg(list + 1); ++i) {
       const uint4 entry = __ldg(entries + i);
       const long long at_r = G::kR0 + (entry.x & 0xffff), at_s = G::kS0 + (entry.x >> 16);
-      if ((entry.z >> unit & 1) == 0 || at_r > r || at_s > s) continue;
+      if ((entry.z >> unit & 1) == 0 || at_r > r || at_s != s) continue;
       for (long long c = 0; c < list_channels(kCfg); ++c)
         sum += __ldg(w + plain_index<kCfg>(k, at_r, at_s, entry.y + c));
     }
@@ -125,14 +125,13 @@ __device__ __forceinline__ int sum_of_kept(const ConvArgs& args, long long k, lo
     if (__ldg(args.pattern + first_place_word(kCfg) + k) == kPruned) return 0;
   constexpr bool kBits = kCfg.sparse == Sparse::kMasked || kCfg.sparse == Sparse::kPairs;
   for (long long at_r = 0; at_r <= r; ++at_r)
-    for (long long at_s = 0; at_s <= s; ++at_s)
-      for (long long c = 0; c < c_per_group(kCfg); ++c) {
-        if constexpr (kBits) {
-          const long long unit = unit_of(kCfg, group, filter, at_r, at_s, c);
-          if ((__ldg(args.pattern + unit / 32) >> unit % 32 & 1) == 0) continue;
-        }
-        sum += __ldg(w + plain_index<kCfg>(k, at_r, at_s, c));
+    for (long long c = 0; c < c_per_group(kCfg); ++c) {
+      if constexpr (kBits) {
+        const long long unit = unit_of(kCfg, group, filter, at_r, s, c);
+        if ((__ldg(args.pattern + unit / 32) >> unit % 32 & 1) == 0) continue;
       }
+      sum += __ldg(w + plain_index<kCfg>(k, at_r, s, c));
+    }
   return sum;
 }
 
@@ -162,9 +161,13 @@ __device__ __forceinline__ void run_pack(const ConvArgs& args) {
   if constexpr (packs_weight_sums(kCfg)) {
     int* const sums = reinterpret_cast<int*>(static_cast<char*>(args.y) + weight_sums_at(kCfg));
     for (long long i = static_cast<long long>(blockIdx.x) * kPackThreads + threadIdx.x;
-         i < weight_sum_count(kCfg); i += step) {
-      const long long tap = i / kCfg.k;
-      sums[i] = sum_of_kept<kCfg>(args, i % kCfg.k, tap / kCfg.s, tap % kCfg.s);
+         i < kCfg.r * kCfg.k; i += step) {
+      const long long k = i % kCfg.k, r = i / kCfg.k;
+      int sum = 0;
+      for (long long s = 0; s < kCfg.s; ++s) {
+        sum += sum_of_kept<kCfg>(args, k, r, s);
+        sums[(r * kCfg.s + s) * kCfg.k + k] = sum;
+      }
     }
   }
 }

@@ -125,8 +125,8 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
     }
     constexpr int kItems = kStripRows * Lanes::kColumns;
 #pragma unroll
-    for (int first = 0; first < kItems; first += 32) {
-      const int i = first + lane;
+    for (int item = 0; item < kItems; item += 32) {
+      const int i = item + lane;
       if (kItems % 32 != 0 && i >= kItems) break;
       const int row = Lanes::row(i, kStripRows), column = Lanes::column(i, kStripRows);
       const int tile_row = warp_m * warp_tile_m(kCfg) + strip * kStripRows + row;

@@ -205,7 +205,8 @@ class GatherLoader {
  private:
   static constexpr int kChunks = G::kRowBytes / kChunkBytes;  // of a row
   static constexpr int kElements = kChunkBytes / G::kSize;
-  // Elements of a chunk whose places are held at once: the sixteen of 8 bits would spill.
+  // Elements of a chunk whose places are held at once: of 8 bits sixteen would spill, and four make
+  // a word.
   static constexpr int kDecoded = kElements == 16 ? 4 : kElements;
   static constexpr int kParts = kElements / kDecoded;
   static constexpr int kWords = kDecoded * G::kSize / 4;

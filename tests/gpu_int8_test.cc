@@ -13,6 +13,7 @@ using GpuInt8 = GpuKernels;
 
 constexpr const char* kProblems[] = {
     "mb3ic64ih14oc96kh3ph1 dtype=s8",
+    "mb3ic64ih14oc100kh3ph1 x=u8 w=s8 y=u8 epilogue=relu(acc*scale[k]+skip[f32]+more[s8]*0.5)",
     "mb3ic64ih14oc96kh3ph1 x=u8 w=s8 y=s8 quant=zp "
     "epilogue=relu(acc*scale[k]+bias[k])*rescale[k]",
     "mb2ic128ih9oc40kh3sh2ph1 x=s8 w=s8 y=f16 quant=zp epilogue=acc*scale[k]+residual",
