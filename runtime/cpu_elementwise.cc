@@ -139,22 +139,49 @@ float sum_of_lanes(const Config& config, float* lanes, std::int64_t used) {
   return sums[0];
 }
 
-/// Adds up a chunk of a channel. term(at, lane, count): the elements from `at` on, to the lanes
-/// from `lane` on.
+/// Adds up a chunk of a tile of channels, whose elements are neighbours, row by row.
+template <typename Term>
+CONVOKE_INLINE void sum_columns(const Launch& launch, std::int64_t task, const Term& term) {
+  const Config& c = *launch.config;
+  constexpr int kMostTile = ew::kThreads / ew::kColumnLanes * 8;
+  alignas(64) float lanes[ew::kColumnLanes][kMostTile] = {};
+  float steps[kMostTile];
+  const std::int64_t tile = task % ew::tiles(c) * ew::tile(c), chunk = task / ew::tiles(c),
+                     count = std::min<std::int64_t>(ew::tile(c), c.channels - tile),
+                     begin = chunk * ew::kColumnChunk,
+                     end = std::min<std::int64_t>(launch.size, begin + ew::kColumnChunk);
+  const float* from = launch.args->steps;
+  for (std::int64_t i = 0; i < count; ++i)
+    steps[i] = from == nullptr ? 1 : ew::usable(from[tile + i]);
+  for (std::int64_t j = begin; j < end; ++j)
+    term(j * c.channels + tile, lanes[(j - begin) % ew::kColumnLanes], count,
+         [&](std::int64_t i) CONVOKE_INLINE_LAMBDA { return steps[i]; });
+  for (int distance = ew::kColumnLanes / 2; distance > 0; distance /= 2)
+    for (int lane = 0; lane < distance; ++lane)
+      for (std::int64_t i = 0; i < count; ++i) lanes[lane][i] += lanes[lane + distance][i];
+  for (std::int64_t i = 0; i < count; ++i)
+    launch.args->partial[(tile + i) * launch.chunks + chunk] = lanes[0][i];
+}
+
+/// Adds up a chunk of a channel. term(at, lane, count, step): the elements from `at` on, to the
+/// lanes from `lane` on; step(i) is that of element i.
 template <typename Term>
 CONVOKE_INLINE void sum_chunk(const Launch& launch, std::int64_t task, const Term& term) {
   const Config& c = *launch.config;
+  if (ew::in_columns(c)) return sum_columns(launch, task, term);
   constexpr std::int64_t kMostLanes = ew::kThreads * 8;
   alignas(64) float lanes[kMostLanes] = {};
   const std::int64_t row = ew::lanes(c), channel = task / launch.chunks,
                      begin = task % launch.chunks * ew::kChunk,
                      end = std::min<std::int64_t>(launch.size, begin + ew::kChunk);
+  const float step = launch.args->steps == nullptr ? 1 : ew::usable(launch.args->steps[channel]);
   for (std::int64_t j = begin; j < end;) {
     // As far as the elements are neighbours, and their lanes too.
     const std::int64_t lane = (j - begin) % row,
                        run = c.channels == 1 ? end : c.inner - j % c.inner,
                        count = std::min({end - j, row - lane, run});
-    term(ew::index_of(c, channel, j), lanes + lane, count);
+    term(ew::index_of(c, channel, j), lanes + lane, count,
+         [=](std::int64_t) CONVOKE_INLINE_LAMBDA { return step; });
     j += count;
   }
   launch.args->partial[task] = sum_of_lanes(c, lanes, std::min(row, end - begin));
@@ -166,16 +193,16 @@ struct Backward {
     const Args& args = *launch.args;
     const auto low = static_cast<float>(launch.config->low),
                high = static_cast<float>(launch.config->high);
-    const float step = ew::usable(args.steps[task / launch.chunks]);
     sum_chunk(launch, task,
-              [&](std::int64_t at, float* sums, std::int64_t count) CONVOKE_INLINE_LAMBDA {
+              [&](std::int64_t at, float* sums, std::int64_t count,
+                  const auto& step) CONVOKE_INLINE_LAMBDA {
                 const auto* v = static_cast<const typename V::Word*>(args.x) + at;
                 const auto* grad_y = static_cast<const typename Y::Word*>(args.grad_y) + at;
                 auto* grad_v = static_cast<typename V::Word*>(args.y) + at;
 #pragma GCC ivdep
                 for (std::int64_t i = 0; i < count; ++i) {
                   const float grad = Y::widen(grad_y[i]);
-                  const ew::Gradients g = ew::gradients(V::widen(v[i]), step, low, high, grad);
+                  const ew::Gradients g = ew::gradients(V::widen(v[i]), step(i), low, high, grad);
                   grad_v[i] = V::narrow(g.v);
                   sums[i] += grad * g.d;
                 }
@@ -188,10 +215,12 @@ struct Magnitudes {
   CONVOKE_INLINE static void run(const Launch& launch, std::int64_t task) {
     const auto* x = static_cast<const typename V::Word*>(launch.args->x);
     sum_chunk(launch, task,
-              [&](std::int64_t at, float* sums, std::int64_t count) CONVOKE_INLINE_LAMBDA {
+              [&](std::int64_t at, float* sums, std::int64_t count, const auto&)
+                  CONVOKE_INLINE_LAMBDA {
 #pragma GCC ivdep
-                for (std::int64_t i = 0; i < count; ++i) sums[i] += std::fabs(V::widen(x[at + i]));
-              });
+                    for (std::int64_t i = 0; i < count; ++i)
+                      sums[i] += std::fabs(V::widen(x[at + i]));
+                  });
   }
 };
 
@@ -272,7 +301,7 @@ void CpuElementwise::launch(Entry entry, const Args& args, void* /*stream*/) con
   const bool sums = entry == Entry::kBackward || entry == Entry::kInitialStep;
   Launch launch{&config_, &args, ew::per_channel(config_, args.count),
                 ew::chunks(config_, args.count), (args.count + kPiece - 1) / kPiece};
-  executor_->parallel_for(sums ? ew::partial_sums(config_, args.count) : launch.pieces,
+  executor_->parallel_for(sums ? ew::sum_blocks(config_, args.count) : launch.pieces,
                           body_of(entry, config_, avx2_), &launch);
   if (!sums) return;
   for (std::int64_t channel = 0; channel < config_.channels; ++channel) {

@@ -13,8 +13,6 @@ namespace {
 using elementwise::Args;
 using elementwise::Entry;
 
-/// Of the sums of a block's threads, in f64.
-constexpr unsigned kSharedBytes = elementwise::kThreads * 8;
 /// Kernels take further turns beyond it.
 constexpr long long kMostBlocks = 1 << 20;
 
@@ -26,7 +24,7 @@ CudaWork make_elementwise_work(const elementwise::Config& config) {
   work.problem = describe_elementwise(config);
   work.config = "cuda:elementwise";
   work.threads = elementwise::kThreads;
-  work.shared_bytes = kSharedBytes;
+  work.shared_bytes = elementwise::kSharedBytes;
   return work;
 }
 
@@ -56,7 +54,7 @@ void CudaElementwise::launch(Entry entry, const Args& args, void* stream) const 
   usable("the result of each channel", args.totals), usable("workspace", args.partial);
 
   const long long pieces = elementwise::map_blocks(config_, args.count);
-  const long long sums = elementwise::partial_sums(config_, args.count);
+  const long long sums = elementwise::sum_blocks(config_, args.count);
   switch (entry) {
     case Entry::kQuantize:
       return run(quantize_, pieces, args, stream);
@@ -80,7 +78,7 @@ void CudaElementwise::run(cu::Function function, long long blocks, const Args& a
   launch.grid_x = static_cast<unsigned>(std::min(blocks, kMostBlocks));
   launch.grid_y = launch.grid_z = 1;
   launch.block_x = elementwise::kThreads, launch.block_y = launch.block_z = 1;
-  launch.shared_bytes = kSharedBytes;
+  launch.shared_bytes = elementwise::kSharedBytes;
   launch.stream = static_cast<cu::Stream>(stream);
   void* parameters[] = {const_cast<Args*>(&args)};
   const CudaContext& context = module_->context();

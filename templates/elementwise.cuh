@@ -189,10 +189,91 @@ __device__ __forceinline__ void store_channel(void* to, long long channel, long 
     store_each<kType>(to, values, valid, [&](int i) { return ew::index_of(kCfg, channel, j + i); });
 }
 
+/// Adds the terms of a vector to `sums`; backward: and makes the gradients of v.
+template <ew::Config kCfg, bool kBackward>
+__device__ __forceinline__ void add_terms(const Row<kCfg.x, ew::width(kCfg)>& v,
+                                          const Row<kCfg.y, ew::width(kCfg)>& grads,
+                                          const float (&steps)[ew::width(kCfg)], int valid,
+                                          float (&sums)[ew::width(kCfg)],
+                                          float (&grads_v)[ew::width(kCfg)]) {
+#pragma unroll
+  for (int i = 0; i < ew::width(kCfg); ++i) {
+    const float value = element<kCfg.x>(v, i);
+    float term = value < 0.0f ? -value : value;
+    if constexpr (kBackward) {
+      const ew::Gradients g =
+          ew::gradients(value, steps[i], kCfg.low, kCfg.high, element<kCfg.y>(grads, i));
+      grads_v[i] = g.v;
+      term = __fmul_rn(element<kCfg.y>(grads, i), g.d);
+    }
+    if (i < valid) sums[i] = __fadd_rn(sums[i], term);
+  }
+}
+
+/// The same as run_sums where neighbours in memory are of different channels: a thread keeps a
+/// vector of channels and takes every kColumnLanes-th row of a chunk.
+template <ew::Config kCfg, bool kBackward>
+__device__ __forceinline__ void run_column_sums(const ew::Args& args) {
+  extern __shared__ __align__(128) char memory[];
+  float* lanes = reinterpret_cast<float*>(memory);  // [kColumnLanes][kTile]
+  constexpr int kWidth = ew::width(kCfg), kTile = ew::tile(kCfg), kVectors = kTile / kWidth;
+  const bool aligned = kCfg.channels % kWidth == 0 && is_aligned(args.x, kWidth, size_of(kCfg.x)) &&
+                       (!kBackward || (is_aligned(args.grad_y, kWidth, size_of(kCfg.y)) &&
+                                       is_aligned(args.y, kWidth, size_of(kCfg.x))));
+  const long long rows = ew::per_channel(kCfg, args.count), chunks = ew::chunks(kCfg, args.count);
+  const int thread = static_cast<int>(threadIdx.x), vector = thread % kVectors;
+  for (long long task = blockIdx.x; task < ew::tiles(kCfg) * chunks; task += gridDim.x) {
+    const long long chunk = task / ew::tiles(kCfg);
+    const long long tile = task % ew::tiles(kCfg) * kTile, channel = tile + vector * kWidth;
+    const int valid = valid_of<kWidth>(kCfg.channels - channel);
+    float steps[kWidth], sums[kWidth] = {};
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i)
+      steps[i] = kBackward && i < valid ? step_of(args, channel + i) : 1.0f;
+    const long long begin = chunk * ew::kColumnChunk;
+    const long long end = begin + ew::kColumnChunk < rows ? begin + ew::kColumnChunk : rows;
+#pragma unroll 1
+    for (long long row = begin + thread / kVectors; row < end;
+         row += ew::kFlight * ew::kColumnLanes) {
+      Row<kCfg.x, kWidth> v[ew::kFlight];
+      Row<kCfg.y, kWidth> grads[ew::kFlight];
+#pragma unroll
+      for (int n = 0; n < ew::kFlight; ++n) {
+        const long long at = (row + n * ew::kColumnLanes) * kCfg.channels + channel;
+        const int here = row + n * ew::kColumnLanes < end ? valid : 0;
+        v[n] = load_next<kCfg.x, kWidth>(args.x, at, aligned, here);
+        if constexpr (kBackward)
+          grads[n] = load_next<kCfg.y, kWidth>(args.grad_y, at, aligned, here);
+      }
+#pragma unroll
+      for (int n = 0; n < ew::kFlight; ++n) {
+        const long long at = (row + n * ew::kColumnLanes) * kCfg.channels + channel;
+        const int here = row + n * ew::kColumnLanes < end ? valid : 0;
+        float grads_v[kWidth];
+        add_terms<kCfg, kBackward>(v[n], grads[n], steps, here, sums, grads_v);
+        if constexpr (kBackward) store_next<kCfg.x>(args.y, at, aligned, here, grads_v);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i)
+      lanes[thread / kVectors * kTile + vector * kWidth + i] = sums[i];
+    __syncthreads();
+    for (int distance = ew::kColumnLanes / 2; distance > 0; distance /= 2) {
+      for (int i = thread; i < distance * kTile; i += ew::kThreads)
+        lanes[i] += lanes[i + distance * kTile];
+      __syncthreads();
+    }
+    if (thread < kTile && tile + thread < kCfg.channels)
+      args.partial[(tile + thread) * chunks + chunk] = lanes[thread];
+    __syncthreads();  // before the next tile takes their place
+  }
+}
+
 /// One partial sum of every chunk of every channel: backward of the gradient of the step, with
 /// the gradient of v written on the way, else of |v|.
 template <ew::Config kCfg, bool kBackward>
 __device__ __forceinline__ void run_sums(const ew::Args& args) {
+  if constexpr (ew::in_columns(kCfg)) return run_column_sums<kCfg, kBackward>(args);
   constexpr int kWidth = ew::width(kCfg);
   constexpr int kRows = static_cast<int>(ew::kChunk / ew::lanes(kCfg));
   static_assert(kRows % ew::kFlight == 0, "a chunk is whole turns of the rows in flight");
@@ -203,8 +284,10 @@ __device__ __forceinline__ void run_sums(const ew::Args& args) {
   for (long long task = blockIdx.x; task < kCfg.channels * chunks; task += gridDim.x) {
     const long long channel = kCfg.channels == 1 ? 0 : task / chunks;
     const long long chunk = task - channel * chunks;
-    const float step = kBackward ? step_of(args, channel) : 0.0f;
-    float sums[kWidth] = {};
+    const float step = kBackward ? step_of(args, channel) : 1.0f;
+    float steps[kWidth], sums[kWidth] = {};
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) steps[i] = step;
 #pragma unroll 1
     for (int row = 0; row < kRows; row += ew::kFlight) {
       const long long first =
@@ -224,18 +307,7 @@ __device__ __forceinline__ void run_sums(const ew::Args& args) {
         const long long j = first + n * ew::lanes(kCfg);
         const int valid = valid_of<kWidth>(size - j);
         float grads_v[kWidth];
-#pragma unroll
-        for (int i = 0; i < kWidth; ++i) {
-          const float value = element<kCfg.x>(v[n], i);
-          float term = value < 0.0f ? -value : value;
-          if constexpr (kBackward) {
-            const float grad = element<kCfg.y>(grads[n], i);
-            const ew::Gradients g = ew::gradients(value, step, kCfg.low, kCfg.high, grad);
-            grads_v[i] = g.v;
-            term = __fmul_rn(grad, g.d);
-          }
-          if (i < valid) sums[i] = __fadd_rn(sums[i], term);
-        }
+        add_terms<kCfg, kBackward>(v[n], grads[n], steps, valid, sums, grads_v);
         if constexpr (kBackward)
           store_channel<kCfg, kCfg.x>(args.y, channel, j, aligned, valid, grads_v);
       }

@@ -46,6 +46,8 @@ constexpr int width(const Config& c) {
 }
 /// Whether elements of a channel that make a vector are neighbours in memory.
 constexpr bool in_runs(const Config& c) { return c.channels == 1 || c.inner % width(c) == 0; }
+/// Whether neighbours in memory are of different channels.
+constexpr bool in_columns(const Config& c) { return c.channels > 1 && c.inner == 1; }
 /// Blocks that a multiprocessor must hold at once, for __launch_bounds__: left to itself ptxas
 /// gives up a few registers too many for one more, and spills them.
 constexpr int min_blocks(const Config& c) { return in_runs(c) ? 4 : 3; }
@@ -62,15 +64,27 @@ constexpr long long map_blocks(const Config& c, long long count) {
 // chunk is added to lane e % lanes, in the order of memory, in f32; lanes then meet in pairs: those
 // of a thread, `width` of them side by side, at distances width / 2 .. 1; then those of threads, at
 // distances kThreads / 2 .. 1. Partial sum b of a channel is added to total b % kThreads, in order,
-// in f64, and totals meet in pairs at distances kThreads / 2 .. 1.
-inline constexpr long long kChunk = 8192;
+// in f64, and totals meet in pairs at distances kThreads / 2 .. 1. In columns chunks have
+// kColumnChunk elements and kColumnLanes lanes, which meet at distances kColumnLanes / 2 .. 1.
+inline constexpr long long kChunk = 8192, kColumnChunk = 1024;
+inline constexpr int kColumnLanes = 32;
 constexpr long long per_channel(const Config& c, long long count) { return count / c.channels; }
 constexpr long long chunks(const Config& c, long long count) {
-  return (per_channel(c, count) + kChunk - 1) / kChunk;
+  const long long size = in_columns(c) ? kColumnChunk : kChunk;
+  return (per_channel(c, count) + size - 1) / size;
 }
 constexpr long long partial_sums(const Config& c, long long count) {
   return c.channels * chunks(c, count);
 }
+/// Channels that a block sums up at once, in columns.
+constexpr int tile(const Config& c) { return kThreads / kColumnLanes * width(c); }
+constexpr long long tiles(const Config& c) { return (c.channels + tile(c) - 1) / tile(c); }
+/// Blocks of the kernel that makes the partial sums.
+constexpr long long sum_blocks(const Config& c, long long count) {
+  return in_columns(c) ? tiles(c) * chunks(c, count) : partial_sums(c, count);
+}
+/// Of every kernel: totals of a block's threads in f64, or lanes of a tile.
+inline constexpr int kSharedBytes = kThreads * 8 * 4;
 /// Where element j of a channel lies.
 constexpr long long index_of(const Config& c, long long channel, long long j) {
   return c.channels == 1 ? j : (j / c.inner * c.channels + channel) * c.inner + j % c.inner;

@@ -32,7 +32,7 @@ void run_blocks_of(long long blocks, const Body& body) {
   static emulator::Block block(elementwise::kThreads);
   gridDim = {static_cast<unsigned>(blocks), 1, 1};
   for (blockIdx.x = 0; blockIdx.x < gridDim.x; ++blockIdx.x) {
-    std::fill_n(cuda::memory, elementwise::kThreads * 8, '\xff');  // NaN
+    std::fill_n(cuda::memory, elementwise::kSharedBytes, '\xff');  // NaN
     block.run(body);
   }
 }
@@ -40,7 +40,7 @@ void run_blocks_of(long long blocks, const Body& body) {
 template <Config kCfg>
 void run(Entry entry, const Args& args) {
   const long long pieces = elementwise::map_blocks(kCfg, args.count),
-                  sums = elementwise::partial_sums(kCfg, args.count);
+                  sums = elementwise::sum_blocks(kCfg, args.count);
   if constexpr (kCfg.kind == Kind::kQuantizer) {
     if (entry == Entry::kQuantize)
       run_blocks_of(pieces, [&] { cuda::run_quantize<kCfg>(args); });
@@ -93,7 +93,7 @@ void add_shapes() {
   add<Config{kKind, kX, kY, kLow, kHigh, 3, 9001}>();
   add<Config{kKind, kX, kY, kLow, kHigh, 5, 49}>();
   add<Config{kKind, kX, kY, kLow, kHigh, 3, 64}>();
-  add<Config{kKind, kX, kY, kLow, kHigh, 16, 1}>();
+  add<Config{kKind, kX, kY, kLow, kHigh, 72, 1}>();
   add<Config{kKind, kX, kY, kLow, kHigh, 13, 1}>();
 }
 

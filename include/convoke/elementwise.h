@@ -23,7 +23,6 @@ namespace convoke {
 ///  one scale:                        {1, 1}, the default
 ///  weights, one for each filter:     {K, C/g * R * S}, in either layout
 ///  images, one for each channel:     {C, 1} (nhwc), {C, H * W} (nchw)
-/// Sums over the channels of nhwc images read memory in strides, and are slow.
 struct ScaleChannels {
   std::int64_t count = 1;
   std::int64_t inner = 1;  ///< count * inner is at most kMaxDim
@@ -114,7 +113,7 @@ struct LsqInitialStepArgs {
 ///   grad_v    = grad_y where -Qn < t < Qp, else 0
 ///   grad_step = 1 / sqrt(N * Qp) * sum of grad_y * d over the elements of the step,
 ///               d = round(t) - t where -Qn < t < Qp, -Qn where t <= -Qn, Qp where t >= Qp
-/// Products are rounded to f32, added in f32 over chunks of 8192 elements and in f64 beyond, in one
+/// Products are rounded to f32, added in f32 over chunks of at most 8192 elements and in f64 beyond, in one
 /// fixed order, scaled in f64 and rounded once (templates/elementwise_config.h): the same bits
 /// whatever the number of threads, and on a CPU as on a GPU.
 /// A NaN in v is a NaN in y, grad_v and its grad_step. Steps are not checked: one that is not a
@@ -128,7 +127,7 @@ class CONVOKE_API Lsq {
   Lsq& operator=(Lsq&&) noexcept;
   ~Lsq();
 
-  /// Of backward() and initial_step(): about 4 bytes for 8192 elements of a channel.
+  /// Of backward() and initial_step(): 4 bytes for every chunk of a channel.
   /// @throws Error kUsage for a wrong count.
   std::int64_t workspace_bytes(std::int64_t count) const;
 
