@@ -32,7 +32,6 @@ std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const
   const bool integer = is_integer(spec.x_type) && spec.w_type == DataType::kS8;
   if (!integer && (spec.x_type != DataType::kBf16 || spec.w_type != DataType::kBf16))
     return "amx multiplies bf16 by bf16, and s8 or u8 by s8, only";
-  if (!spec.quant.empty()) return "amx reads 8-bit images as they are, without a zero point";
   if (spec.x_layout != Layout::kNhwc) return "amx reads nhwc images only";
   if (amx_depth(spec) == 0)
     return fmt::format("amx needs a C/g that {} divides ({})", 4 / size_of(spec.x_type),

@@ -150,10 +150,10 @@ class Model {
     if (config_.family == CpuFamily::kAmx) return amx_step(pixels, vectors);
     if (windows()) return window_step(pixels, vectors);
     const double sums = pixels * vectors;
-    // Pairs of s16 are multiplied and added to the sum by two instructions, of which one has other
-    // units; singles of s32 by three.
-    const double pair = isa_.has_s16_dot() ? 1 : 1.5;
-    const double arithmetic = sums * (schedule_.integer ? (schedule_.weights.pair == 2 ? pair : 3)
+    // Without VNNI pairs of s16 are multiplied and added to the sum by two instructions, of which
+    // one has other units; singles of s32 by three.
+    const double pair = isa_.has_vnni() ? 1 : 1.5;
+    const double arithmetic = sums * (schedule_.integer ? (schedule_.weights.pair == 1 ? 3 : pair)
                                       : isa_.has_fma()  ? 1
                                                         : 2);
     // Sums, one row of filters and a broadcast must stay in registers; else filters are loaded for

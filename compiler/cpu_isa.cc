@@ -9,8 +9,8 @@
 namespace convoke {
 namespace {
 
-constexpr std::array kLevels = {IsaLevel::kSse2, IsaLevel::kAvx2, IsaLevel::kAvx512,
-                                IsaLevel::kAvx512Bf16, IsaLevel::kAmx};
+constexpr std::array kLevels = {IsaLevel::kSse2,       IsaLevel::kAvx2,       IsaLevel::kAvx512,
+                                IsaLevel::kAvx512Vnni, IsaLevel::kAvx512Bf16, IsaLevel::kAmx};
 
 }  // namespace
 
@@ -22,13 +22,15 @@ const char* to_string(IsaLevel level) {
       return "avx2";
     case IsaLevel::kAvx512:
       return "avx512";
+    case IsaLevel::kAvx512Vnni:
+      return "avx512vnni";
     case IsaLevel::kAvx512Bf16:
       return "avx512bf16";
     case IsaLevel::kAmx:
       return "amx";
   }
   throw Error(ErrorCode::kUsage,
-              fmt::format("instruction set level {} is not one of 0..4", static_cast<int>(level)));
+              fmt::format("instruction set level {} is not one of 0..5", static_cast<int>(level)));
 }
 
 IsaLevel parse_isa_level(const std::string& text) {
@@ -37,7 +39,9 @@ IsaLevel parse_isa_level(const std::string& text) {
   }
   throw Error(
       ErrorCode::kUsage,
-      fmt::format("unknown instruction set '{}': use sse2, avx2, avx512, avx512bf16 or amx", text));
+      fmt::format(
+          "unknown instruction set '{}': use sse2, avx2, avx512, avx512vnni, avx512bf16 or amx",
+          text));
 }
 
 std::string isa_key(const CpuIsa& isa) { return to_string(isa.level); }

@@ -11,9 +11,10 @@ namespace convoke {
 ///  kSse2        the x86-64 baseline: 4 lanes, no fused multiply-add
 ///  kAvx2        AVX2 + FMA + F16C: 8 lanes
 ///  kAvx512      AVX-512 F, BW, DQ, VL: 16 lanes
-///  kAvx512Bf16  and vdpbf16ps, and vpdpwssd (AVX512-VNNI)
+///  kAvx512Vnni  and vpdpbusd, vpdpwssd
+///  kAvx512Bf16  and vdpbf16ps; every such processor has AVX512-VNNI
 ///  kAmx         and AMX-TILE, AMX-BF16, AMX-INT8 with the kernel's permission
-enum class IsaLevel { kSse2, kAvx2, kAvx512, kAvx512Bf16, kAmx };
+enum class IsaLevel { kSse2, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16, kAmx };
 
 struct CpuIsa {
   IsaLevel level = IsaLevel::kSse2;
@@ -27,12 +28,13 @@ struct CpuIsa {
   int vector_registers() const { return level >= IsaLevel::kAvx512 ? 32 : 16; }
   bool has_fma() const { return level >= IsaLevel::kAvx2; }
   bool has_bf16_dot() const { return level >= IsaLevel::kAvx512Bf16; }
-  /// Pairs of s16 are multiplied and added to the sum by one instruction.
-  bool has_s16_dot() const { return level >= IsaLevel::kAvx512Bf16; }
+  /// Pairs of s16, and fours of u8 by s8, are multiplied and added to the sum by one instruction.
+  bool has_vnni() const { return level >= IsaLevel::kAvx512Vnni; }
   bool has_amx() const { return level >= IsaLevel::kAmx; }
 };
 
-const char* to_string(IsaLevel);               ///< "sse2", "avx2", "avx512", "avx512bf16", "amx"
+/// "sse2", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"
+const char* to_string(IsaLevel);
 IsaLevel parse_isa_level(const std::string&);  ///< @throws Error kUsage
 
 /// What the code depends on, for keys: the level alone ("avx2"). Cache sizes steer only the choice

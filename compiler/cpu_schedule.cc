@@ -22,22 +22,30 @@ std::int64_t input_rows(const ConvSpec& spec, std::int64_t rows) {
   return std::min(span, spec.h);
 }
 
+/// Adds the sums of weights to a layout that has all but them.
+void add_weight_sums(PackedWeights& packed) {
+  const PanelKind& last = packed.kinds.back();
+  packed.sums = packed.bytes;
+  packed.sums_filters = last.first_filter + std::int64_t{last.count} * last.vectors * packed.lanes;
+  packed.bytes = packed.sums_at(packed.groups, 0, 0);
+}
+
 CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   CpuSchedule schedule;
-  schedule.dot = config.window == 0 && isa.has_bf16_dot() && spec.x_type == DataType::kBf16 &&
-                 spec.w_type == DataType::kBf16 && spec.x_layout == Layout::kNhwc &&
-                 spec.c_per_group() % 2 == 0 && (config.kc == 0 || config.kc % 2 == 0);
-  schedule.integer = is_integer(spec.x_type) && config.window == 0;
   const bool amx = config.family == CpuFamily::kAmx;
-  schedule.staged =
-      !schedule.dot && !amx && (spec.x_type != DataType::kF32 || spec.x_layout != Layout::kNhwc);
+  const PackedType type = gemm_packed_type(spec, config, isa);
+  const bool fours = type == PackedType::kS8 && !amx;
+  schedule.dot = type == PackedType::kBf16 && !amx;
+  schedule.integer = type == PackedType::kS8 || type == PackedType::kS16;
+  if (fours && spec.x_type == DataType::kS8) schedule.x_offset = 128;
+  const bool as_it_is = fours ? spec.x_type == DataType::kU8 && spec.c_per_group() % 4 == 0
+                              : spec.x_type == DataType::kF32;
+  schedule.staged = !schedule.dot && !amx && (!as_it_is || spec.x_layout != Layout::kNhwc);
   ConvSpec packed = spec;
   packed.k = spec.groups * packed_filters(spec, config);
-  schedule.weights = make_packed_weights(packed, config.nv, isa.lanes(), config.kc,
-                                         schedule.dot       ? PackedType::kBf16
-                                         : amx              ? PackedType::kS8
-                                         : schedule.integer ? PackedType::kS16
-                                                            : PackedType::kF32);
+  schedule.weights = make_packed_weights(packed, config.nv, isa.lanes(), config.kc, type);
+  if (type == PackedType::kS8 && (schedule.x_offset != 0 || !spec.quant.empty()))
+    add_weight_sums(schedule.weights);
   const std::int64_t channels = schedule.staged ? spec.c_per_group() : spec.c;
   schedule.merged = channels == schedule.weights.kc && spec.dilation_w == 1;
   schedule.flat = config.axis == TileAxis::kAxisQ && pointwise(spec);
@@ -90,6 +98,19 @@ CpuSchedule make_direct_schedule(const ConvSpec& spec, const CpuConfig& config, 
 }
 
 }  // namespace
+
+PackedType gemm_packed_type(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
+  if (config.window != 0) return PackedType::kF32;
+  const bool amx = config.family == CpuFamily::kAmx;
+  if (is_integer(spec.x_type)) {
+    const bool lists = sparse_form(spec, config) == SparseForm::kLists;
+    return amx || (isa.has_vnni() && !lists) ? PackedType::kS8 : PackedType::kS16;
+  }
+  const bool even = spec.c_per_group() % 2 == 0 && config.kc % 2 == 0;
+  const bool dot = isa.has_bf16_dot() && spec.x_type == DataType::kBf16 &&
+                   spec.w_type == DataType::kBf16 && spec.x_layout == Layout::kNhwc && even;
+  return amx || dot ? PackedType::kBf16 : PackedType::kF32;
+}
 
 AxisTiles split_axis(std::int64_t length, std::int64_t largest) {
   AxisTiles tiles;

@@ -61,7 +61,19 @@ struct PackedWeights {
   std::int64_t kc = 0;              ///< channels of a block; divides C/g
   Range r, s;                       ///< packed taps
   std::int64_t group_elements = 0;  ///< elements of one group
-  std::int64_t bytes = 0;           ///< whole buffer, all groups
+  /// Behind the weights, where images are multiplied with an offset (CpuSchedule::x_offset, zero
+  /// points): byte offset of s32 [group][r][s][filter, of whole panels], the sums of the packed
+  /// weights of all channels and of the packed taps before r and before s. So any rectangle of taps
+  /// takes four of them. 0: none.
+  std::int64_t sums = 0;
+  std::int64_t sums_filters = 0;  ///< length of the last axis
+  std::int64_t bytes = 0;         ///< whole buffer, all groups
+
+  /// Byte offset of the sums of group `group` before taps (r, s), of filter 0.
+  std::int64_t sums_at(std::int64_t group, std::int64_t r_before, std::int64_t s_before) const {
+    return sums +
+           4 * sums_filters * ((group * (r.size() + 1) + r_before) * (s.size() + 1) + s_before);
+  }
 };
 
 /// The scratch of the sparse family (planar_tiles.h). A tile is tile_rows output rows by
@@ -99,11 +111,13 @@ struct CpuSchedule {
   bool flat = false;  ///< a 1x1 filter without stride or padding: the rows of a task form one axis
                       ///< of pixels
   bool staged = false;   ///< the input of a task is first converted to f32 nhwc in scratch, or to
-                         ///< s16 with an even number of channels (integer)
+                         ///< s16 or u8 with a multiple of two or four channels (integer)
   bool merged = false;   ///< the taps of a filter row follow each other in the input and in a panel
   bool dot = false;      ///< bf16 pairs are multiplied by vdpbf16ps
-  bool integer = false;  ///< sums are s32: of pairs of s16 (gemm, which stages them), of four s8
-                         ///< (amx) or of s32 (direct)
+  bool integer = false;  ///< sums are s32: of pairs of s16 or fours of u8 by s8 (gemm), of fours of
+                         ///< s8 (amx) or of s32 (direct)
+  /// gemm on fours: what staging adds to each s8 of an image, for the instruction takes u8.
+  std::int64_t x_offset = 0;
   SparseTables sparse;
   PlanarShape planar;  ///< kPlanar
   /// kChannels: byte offset in scratch of the task's sums, f32 [image][row][column][filter of the
@@ -142,6 +156,9 @@ AxisTiles split_axis(std::int64_t length, std::int64_t largest);
 /// Packed layout for panels of at most `nv` vectors.
 PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::int64_t kc,
                                   PackedType type = PackedType::kF32);
+
+/// What gemm and amx pack the weights of a problem as.
+PackedType gemm_packed_type(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);
 
 /// The depthwise family's: panels of one vector that run across the groups of the spec.
 CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& config,

@@ -242,13 +242,11 @@ std::int64_t most_kept_weights(const ConvSpec& spec) {
   return std::min(spec.w_elements(), kept * of_unit);
 }
 
-std::int64_t gemm_x_size(const CpuSchedule& schedule) {
-  return schedule.dot || schedule.integer ? 2 : 4;
-}
+std::int64_t gemm_x_size(const CpuSchedule& schedule) { return size_of(schedule.weights.type); }
 
 std::int64_t gemm_pixel_bytes(const ConvSpec& spec, const CpuSchedule& schedule) {
-  const std::int64_t staged =
-      schedule.integer ? (spec.c_per_group() + 1) / 2 * 2 : spec.c_per_group();
+  const std::int64_t pair = schedule.weights.pair;
+  const std::int64_t staged = (spec.c_per_group() + pair - 1) / pair * pair;
   return (schedule.staged ? staged : spec.c) * gemm_x_size(schedule);
 }
 

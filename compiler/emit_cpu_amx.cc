@@ -40,7 +40,7 @@ class Amx {
         llvm::GlobalVariable* shapes = shape_table(piece);
         e.loop(first, last, 1, [&](Value* panel) {
           const PanelPlace place = e.panel_place(task, piece, panel);
-          const Panel at{piece, shapes, x, place.weights, place.k};
+          const Panel at{piece, shapes, x, place.weights, place.k, place.sums};
           if (e.config.axis == TileAxis::kAxisN) {
             along_batch(task, at);
           } else if (schedule.flat) {
@@ -62,6 +62,7 @@ class Amx {
     const PanelPiece& piece;
     llvm::GlobalVariable* shapes;
     Value *x, *weights, *k;
+    Value* sums;  ///< PanelPlace::sums
   };
 
   /// Where a tile stands: its first pixel and the distance to the next one.
@@ -210,7 +211,12 @@ class Amx {
                  e.offset(panel.weights, e.mul(tap, tap_bytes)));
       });
     });
-    store(panel, place, pixels, second);
+    // All pixels of a tile see the same taps, so that a zero point takes as much from each of them.
+    std::vector<Value*> first_sums;
+    for (int v = 0; v < vectors && panel.sums != nullptr; ++v)
+      first_sums.push_back(e.first_sum(e.offset(panel.sums, std::int64_t{v} * e.lanes * 4),
+                                       {r_begin, r_end, s_begin, s_end}));
+    store(panel, place, pixels, second, first_sums);
   }
 
   void multiply(const Panel& panel, Value* x, std::int64_t x_stride, Value* second,
@@ -244,7 +250,8 @@ class Amx {
     });
   }
 
-  void store(const Panel& panel, const Place& place, Value* pixels, Value* second) {
+  void store(const Panel& panel, const Place& place, Value* pixels, Value* second,
+             const std::vector<Value*>& first_sums) {
     const int vectors = panel.piece.vectors;
     const std::int64_t row_bytes = std::int64_t{vectors} * e.lanes * 4;
     // Pixel tile t in scratch: rows of all vectors of a pixel, 16 rows a tile.
@@ -267,6 +274,7 @@ class Amx {
       for (int v = 0; v < vectors; ++v) {
         Value* sum = e.b.CreateAlignedLoad(
             e.sum_vec(), e.offset(from, std::int64_t{v} * e.lanes * 4), llvm::Align(4));
+        if (!first_sums.empty()) sum = e.b.CreateAdd(sum, first_sums[static_cast<std::size_t>(v)]);
         const std::int64_t filter = std::int64_t{v} * e.lanes;
         e.finish(sum, e.add(panel.k, filter), e.add(pixel_at, filter * e.y_channel_stride()),
                  v == vectors - 1 ? panel.piece.last_lanes : e.lanes);

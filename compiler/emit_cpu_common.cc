@@ -322,7 +322,15 @@ PanelPlace CpuEmitter::panel_place(const Task& task, const PanelPiece& piece, Va
                        add(mul(index, piece.panel_elements), piece.offset));
   Value* k = add(mul(task.group, spec.k_per_group()),
                  add(mul(index, std::int64_t{piece.vectors} * lanes), piece.first_filter));
-  return {offset(w, mul(element, size_of(schedule.weights.type))), k};
+  PanelPlace place{offset(w, mul(element, size_of(schedule.weights.type))), k};
+  if (schedule.weights.sums != 0) {
+    Value* filter = sub(k, mul(task.group, spec.k_per_group()));
+    const std::int64_t group_bytes =
+        schedule.weights.sums_at(1, 0, 0) - schedule.weights.sums_at(0, 0, 0);
+    place.sums =
+        offset(w, add(add(mul(task.group, group_bytes), mul(filter, 4)), schedule.weights.sums));
+  }
+  return place;
 }
 
 }  // namespace convoke

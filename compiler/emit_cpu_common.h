@@ -20,6 +20,12 @@ namespace convoke {
 struct PanelPlace {
   llvm::Value *weights, *k;
   llvm::Value* picks = nullptr;  ///< kWindows
+  llvm::Value* sums = nullptr;   ///< of weights before the first taps, if they are packed
+};
+
+/// Taps [r_begin, r_end) x [s_begin, s_end) of the filter; none if an end is not beyond its begin.
+struct TapRectangle {
+  llvm::Value *r_begin, *r_end, *s_begin, *s_end;
 };
 
 class CpuEmitter {
@@ -87,6 +93,11 @@ class CpuEmitter {
   Value* get(llvm::AllocaInst* var) { return b.CreateLoad(var->getAllocatedType(), var); }
   void set(llvm::AllocaInst* var, Value* value) { b.CreateStore(value, var); }
 
+  /// What a sum of these taps begins with: zero less what the offset of the images (x_offset, the
+  /// zero point) adds to it. `sums`: PanelPlace's, of the vector's first filter; null: no offset.
+  Value* first_sum(Value* sums, const TapRectangle& taps);
+  /// sum + a * c of vectors of four times as many u8 and s8: to each lane of s32 four products.
+  Value* add_fours(Value* sum, Value* a, Value* c);
   /// sum + a * c of vectors of s16, twice as many as lanes: to each lane of s32 both products.
   Value* add_pairs(Value* sum, Value* a, Value* c);
   /// a * c + acc; fused where the instruction set has it.
@@ -96,6 +107,8 @@ class CpuEmitter {
   /// `count` consecutive elements of `type` at `pointer` as `width` f32 lanes (the rest are zero
   /// and not read).
   Value* load_vector(Value* pointer, DataType type, int width, int count);
+  /// The same as they are stored, f16 and bf16 as i16.
+  Value* load_stored(Value* pointer, DataType type, int width, int count);
   Value* load_scalar(Value* pointer, DataType type);
   /// The same of s8 or u8 images as integers of type `element`, less the zero point.
   Value* load_integers(Value* pointer, DataType type, int width, int count, llvm::Type* element);
@@ -147,7 +160,7 @@ class CpuEmitter {
   Value* integer_to_float(Value* bits, DataType type, int width);
   Value* float_to_integer(Value* value, DataType type, int width);
   llvm::Type* stored_type(DataType type);
-  Value* load_stored(Value* pointer, DataType type, int width, int count);
+  Value* sums_before(Value* sums, Value* r, Value* s);
   Value* widen(Value* bits, DataType type, int width);
   Value* narrow(Value* value, DataType type, int width);
   std::pair<Value*, Value*> valid_taps(Value* at, Range live, std::int64_t stride, std::int64_t pad,

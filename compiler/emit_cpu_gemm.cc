@@ -65,9 +65,12 @@ class Gemm {
     Value* picks;       ///< windows_: of this panel
     Value* block;       ///< channel block
     Value *image, *p, *q, *k;
-    Value* list;  ///< lists_: number of the block's first list in the table
-    Value* sums;  ///< spread_: of the task's pixel 0, filter 0 of the panel
+    Value* list;         ///< lists_: number of the block's first list in the table
+    Value* sums;         ///< spread_: of the task's pixel 0, filter 0 of the panel
+    Value* weight_sums;  ///< PanelPlace::sums
   };
+  /// The valid taps of a pixel of a tile.
+  using Taps = std::function<TapRectangle(std::int64_t pixel)>;
 
   using Accumulators = std::vector<llvm::AllocaInst*>;  // [pixel * vectors + vector]
 
@@ -90,8 +93,8 @@ class Gemm {
       }
       Value* sums = spread_ ? first_sum(task, panel) : nullptr;
       e.loop(0, blocks_, 1, [&](Value* block) {
-        Tile tile{piece,   0,       x,       place.weights, place.picks, block,
-                  nullptr, nullptr, nullptr, place.k,       list,        sums};
+        Tile tile{piece,   0,       x,       place.weights, place.picks, block,     nullptr,
+                  nullptr, nullptr, place.k, list,          sums,        place.sums};
         if (lists_) {  // their entries hold the channel
           tile.list = e.add(list, e.mul(block, taps()));
         } else {
@@ -153,10 +156,14 @@ class Gemm {
   }
 
   void row_tile(const Tile& tile, const TileRun& run) {
-    const Accumulators acc = start(tile);
     const auto [r_begin, r_end] =
         schedule.flat ? std::pair<Value*, Value*>{e.i64(0), e.i64(1)} : e.valid_r(tile.p);
     const std::int64_t s_count = packed.s.size();
+    const Accumulators acc = start(tile, [&, from = r_begin, to = r_end](std::int64_t pixel) {
+      const Range columns = run.columns(pixel);
+      return TapRectangle{from, to, e.i64(packed.s.begin + columns.begin),
+                          e.i64(packed.s.begin + columns.end)};
+    });
     const std::int64_t tap_bytes = kc_ * tile.piece.vectors * e.lanes * w_size_;
     if (lists_) {
       row_lists(tile, acc, run, r_begin, r_end);
@@ -270,9 +277,10 @@ class Gemm {
   }
 
   void batch_tile(const Tile& tile) {
-    const Accumulators acc = start(tile);
     const auto [r_begin, r_end] = e.valid_r(tile.p);
     const auto [s_begin, s_end] = e.valid_s(tile.q);
+    const TapRectangle valid{r_begin, r_end, s_begin, s_end};
+    const Accumulators acc = start(tile, [&](std::int64_t) { return valid; });
     const std::uint64_t all = (std::uint64_t{1} << tile.size) - 1;
     const std::int64_t s_count = packed.s.size();
     const std::int64_t tap_bytes = kc_ * tile.piece.vectors * e.lanes * w_size_;
@@ -350,10 +358,12 @@ class Gemm {
             std::int64_t pixel_stride, Value* x, std::int64_t x_offset, Value* weights) {
     const int vectors = tile.piece.vectors;
     auto count = static_cast<unsigned>(e.lanes);
-    const bool pairs = schedule.dot || schedule.integer;
-    llvm::Type* row = schedule.dot       ? llvm::FixedVectorType::get(e.b.getBFloatTy(), 2 * count)
-                      : schedule.integer ? llvm::FixedVectorType::get(e.b.getInt16Ty(), 2 * count)
-                                         : llvm::FixedVectorType::get(e.f32(), count);
+    const bool pairs = packed.pair != 1;  // or fours
+    llvm::Type* element = schedule.dot ? e.b.getBFloatTy()
+                          : pairs      ? e.b.getIntNTy(32U / static_cast<unsigned>(packed.pair))
+                                       : e.f32();
+    llvm::Type* row =
+        llvm::FixedVectorType::get(element, static_cast<unsigned>(packed.pair) * count);
     std::vector<Value*> filters;
     for (int v = 0; v < vectors; ++v) {
       filters.push_back(e.b.CreateAlignedLoad(row, e.offset(weights, std::int64_t{v} * e.lanes * 4),
@@ -373,12 +383,13 @@ class Gemm {
     }
   }
 
-  /// sum + pixel * filters, or of pairs both products.
+  /// sum + pixel * filters, or of pairs and fours all products.
   Value* product(Value* pixel, Value* filters, Value* sum) {
     if (schedule.dot)
       return e.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, {},
                                  {sum, pixel, filters});
-    if (schedule.integer) return e.add_pairs(sum, pixel, filters);
+    if (schedule.integer)
+      return packed.pair == 4 ? e.add_fours(sum, pixel, filters) : e.add_pairs(sum, pixel, filters);
     return e.fma(pixel, filters, sum);
   }
 
@@ -450,12 +461,18 @@ class Gemm {
     return e.y_offset(tile.image, e.add(tile.k, std::int64_t{vector} * e.lanes), tile.p, tile.q);
   }
 
-  Accumulators start(const Tile& tile) {
+  Accumulators start(const Tile& tile, const Taps& taps) {
     Accumulators acc;
     for (std::int64_t i = 0; i < tile.size * tile.piece.vectors * chains(tile); ++i)
       acc.push_back(e.variable(e.sum_vec()));
     auto zeros = [&] {
-      for (llvm::AllocaInst* sum : acc) e.set(sum, e.zero_sum());
+      for (std::size_t i = 0; i < acc.size(); ++i) {
+        const auto pixel = static_cast<std::int64_t>(i) / tile.piece.vectors;
+        const auto vector = static_cast<std::int64_t>(i) % tile.piece.vectors;
+        Value* sums = tile.weight_sums;
+        if (sums != nullptr) sums = e.offset(sums, vector * e.lanes * 4);
+        e.set(acc[i], e.first_sum(sums, taps(pixel)));
+      }
     };
     if (blocks_ == 1) {
       zeros();

@@ -1,5 +1,6 @@
-// Converts the images of a gemm task, whose input is not f32 nhwc: to f32 nhwc in scratch, or to
-// s16 with an even number of channels (8-bit problems), less the zero point.
+// Converts the images of a gemm task, whose input is not f32 nhwc: to f32 nhwc in scratch, or those
+// of 8 bits to s16, less the zero point, with an even number of channels, or to u8 (s8 with an
+// offset) with a multiple of four. The missing channels meet weights of zero.
 #include "compiler/emit_cpu_common.h"
 
 namespace convoke {
@@ -53,10 +54,18 @@ class Staging {
         convert(from, to, spec.w * cg);
         return;
       }
-      e.loop(0, spec.w, 1, [&](Value* col) {
+      std::int64_t done = 0;
+      if (spec.groups == 1 && padded && width_ % (pixel_bytes_ / x_size_) == 0) {
+        const std::int64_t pixels = width_ * x_size_ / pixel_bytes_;
+        done = spec.w / pixels * pixels;
+        e.loop(0, done, pixels, [&](Value* col) {
+          convert_integers(e.offset(from, e.mul(col, cg)), e.offset(to, e.mul(col, pixel_bytes_)),
+                           pixels, cg, pixel_bytes_ / x_size_);
+        });
+      }
+      e.loop(done, spec.w, 1, [&](Value* col) {
         Value* pixel = e.offset(to, e.mul(col, pixel_bytes_));
         convert(e.offset(from, e.mul(col, spec.c * size)), pixel, cg);
-        if (padded) pad_pixel(pixel);
       });
       return;
     }
@@ -68,11 +77,12 @@ class Staging {
     if (schedule.integer) {
       e.loop(0, spec.w, 1, [&](Value* col) {
         Value* pixel = e.offset(to, e.mul(col, pixel_bytes_));
-        e.loop(0, cg, 1, [&](Value* c) {
+        auto element = [&](Value* c, std::int64_t padded) {
           convert_integers(e.offset(from, e.add(e.mul(c, plane), col)),
-                           e.offset(pixel, e.mul(c, x_size_)), 1);
-        });
-        if (padded) pad_pixel(pixel);
+                           e.offset(pixel, e.mul(c, x_size_)), 1, 1, padded);
+        };
+        e.loop(0, cg - 1, 1, [&](Value* c) { element(c, 1); });
+        element(e.i64(cg - 1), pixel_bytes_ / x_size_ - (cg - 1));
       });
       return;
     }
@@ -95,13 +105,18 @@ class Staging {
            [&](Value* c) { e.loop(0, spec.w, 1, [&](Value* col) { elements(c, col); }); });
   }
 
+  /// `count` elements that follow each other; of an integer pixel also those that it is padded
+  /// with.
   void convert(Value* from, Value* to, std::int64_t count) {
     const int size = size_of(spec.x_type);
-    const int width = schedule.integer ? 2 * e.lanes : e.lanes;
+    const int width = static_cast<int>(width_);
     const std::int64_t whole = count / width * width;
     auto block = [&](Value* at, int elements) {
-      if (schedule.integer)
-        return convert_integers(e.offset(from, at), e.offset(to, e.mul(at, x_size_)), elements);
+      if (schedule.integer) {
+        const std::int64_t pair = schedule.weights.pair;
+        return convert_integers(e.offset(from, at), e.offset(to, e.mul(at, x_size_)), 1, elements,
+                                (elements + pair - 1) / pair * pair);
+      }
       Value* value = e.load_vector(e.offset(from, e.mul(at, size)), spec.x_type, e.lanes, elements);
       e.store_vector(value, e.offset(to, e.mul(at, 4)), DataType::kF32, elements);
     };
@@ -109,15 +124,28 @@ class Staging {
     if (count != whole) block(e.i64(whole), static_cast<int>(count - whole));
   }
 
-  void convert_integers(Value* from, Value* to, int elements) {
-    Value* value = e.load_integers(from, spec.x_type, elements, elements, e.b.getInt16Ty());
-    e.b.CreateAlignedStore(value, to, llvm::Align(2));
-  }
-
-  /// A zero behind an odd number of channels.
-  void pad_pixel(Value* pixel) {
-    e.b.CreateAlignedStore(e.b.getInt16(0), e.offset(pixel, pixel_bytes_ - x_size_),
-                           llvm::Align(2));
+  /// `pixels` of `channels` elements that follow each other, each padded to `padded` with zeros.
+  void convert_integers(Value* from, Value* to, std::int64_t pixels, std::int64_t channels,
+                        std::int64_t padded) {
+    const auto elements = static_cast<int>(pixels * channels);
+    Value* value = nullptr;
+    if (x_size_ == 1) {
+      value = e.load_stored(from, spec.x_type, elements, elements);
+      if (schedule.x_offset != 0)  // + 128 modulo 256
+        value = e.b.CreateXor(value, llvm::ConstantInt::get(value->getType(), 0x80));
+    } else {
+      value = e.load_integers(from, spec.x_type, elements, elements, e.b.getInt16Ty());
+    }
+    if (padded != channels) {
+      std::vector<int> order;
+      for (std::int64_t i = 0; i < pixels * padded; ++i) {
+        const std::int64_t pixel = i / padded, channel = i % padded;
+        order.push_back(channel < channels ? static_cast<int>(pixel * channels + channel)
+                                           : elements);
+      }
+      value = e.b.CreateShuffleVector(value, llvm::Constant::getNullValue(value->getType()), order);
+    }
+    e.b.CreateAlignedStore(value, to, llvm::Align(1));
   }
 
   void transpose_block(Value* from, std::int64_t from_stride, Value* to, std::int64_t to_stride) {
@@ -136,6 +164,8 @@ class Staging {
   const ConvSpec& spec;
   const CpuSchedule& schedule;
   const std::int64_t x_size_, pixel_bytes_, row_bytes_;
+  const std::int64_t width_ =
+      schedule.integer ? schedule.weights.pair * e.lanes : e.lanes;  ///< elements of a vector
 };
 
 }  // namespace

@@ -114,7 +114,7 @@ Value* CpuEmitter::narrow(Value* value, DataType type, int width) {
 }
 
 Value* CpuEmitter::add_pairs(Value* sum, Value* a, Value* c) {
-  if (isa.has_s16_dot()) {
+  if (isa.has_vnni()) {
     llvm::Type* row = sum->getType();  // so the intrinsic has it
     return b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_vpdpwssd_512, {},
                              {sum, b.CreateBitCast(a, row), b.CreateBitCast(c, row)});
@@ -123,6 +123,40 @@ Value* CpuEmitter::add_pairs(Value* sum, Value* a, Value* c) {
                                  : lanes == 8 ? llvm::Intrinsic::x86_avx2_pmadd_wd
                                               : llvm::Intrinsic::x86_sse2_pmadd_wd;
   return b.CreateAdd(sum, b.CreateIntrinsic(id, {}, {a, c}));
+}
+
+Value* CpuEmitter::add_fours(Value* sum, Value* a, Value* c) {
+  llvm::Type* row = sum->getType();  // so the intrinsic has it
+  return b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_vpdpbusd_512, {},
+                           {sum, b.CreateBitCast(a, row), b.CreateBitCast(c, row)});
+}
+
+Value* CpuEmitter::sums_before(Value* sums, Value* r, Value* s) {
+  const PackedWeights& packed = schedule.weights;
+  const std::int64_t column = 4 * packed.sums_filters, row = column * (packed.s.size() + 1);
+  Value* at = add(mul(add(r, -packed.r.begin), row), mul(add(s, -packed.s.begin), column));
+  return b.CreateAlignedLoad(sum_vec(), offset(sums, at), llvm::Align(4));
+}
+
+Value* CpuEmitter::first_sum(Value* sums, const TapRectangle& taps) {
+  if (sums == nullptr) return zero_sum();
+  Value* r_end = max(taps.r_begin, taps.r_end);
+  Value* s_end = max(taps.s_begin, taps.s_end);
+  const auto is_first = [](Value* tap, std::int64_t first) {
+    auto* constant = llvm::dyn_cast<llvm::ConstantInt>(tap);
+    return constant != nullptr && constant->getSExtValue() == first;
+  };
+  // Before the first tap in either axis there is nothing.
+  const bool rows = !is_first(taps.r_begin, schedule.weights.r.begin);
+  const bool columns = !is_first(taps.s_begin, schedule.weights.s.begin);
+  // Sums wrap, as those of the products do: what is left in the end fits.
+  Value* total = sums_before(sums, r_end, s_end);
+  if (rows) total = b.CreateSub(total, sums_before(sums, taps.r_begin, s_end));
+  if (columns) total = b.CreateSub(total, sums_before(sums, r_end, taps.s_begin));
+  if (rows && columns) total = b.CreateAdd(total, sums_before(sums, taps.r_begin, taps.s_begin));
+  Value* zero = i64(schedule.x_offset);
+  if (x_zero != nullptr) zero = b.CreateAdd(zero, x_zero);
+  return b.CreateMul(total, splat(b.CreateTrunc(b.CreateNeg(zero), b.getInt32Ty())));
 }
 
 llvm::Type* CpuEmitter::stored_type(DataType type) {

@@ -98,6 +98,13 @@ Range interior_rows(const ConvSpec& spec) {
   return interior(spec.p, spec.live_r(), spec.stride_h, spec.pad_h, spec.dilation_h, spec.h);
 }
 
+Range TileRun::columns(std::int64_t pixel) const {
+  const auto is_valid = [&](std::uint64_t pixels) { return (pixels >> pixel & 1) != 0; };
+  const auto first = std::find_if(valid.begin(), valid.end(), is_valid);
+  const auto last = std::find_if_not(first, valid.end(), is_valid);
+  return {first - valid.begin(), last - valid.begin()};
+}
+
 std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, int mr, bool flat) {
   const AxisTiles tiles = split_axis(length, mr);
   const Range taps = spec.live_s();
@@ -312,7 +319,9 @@ void enumerate_gemm(const ConvSpec& spec, const CpuIsa& isa, int threads, const 
       const AxisTiles panels = split_axis(vectors, tile.nv);
       // Panels whose weights stay in half of L2 while the images pass by.
       const std::int64_t panel_bytes =
-          std::max<std::int64_t>(spec.c_per_group() * taps * tile.nv * isa.lanes() * 4, 1);
+          std::max<std::int64_t>(spec.c_per_group() * taps * tile.nv * isa.lanes() *
+                                     size_of(gemm_packed_type(spec, config, isa)),
+                                 1);
       std::vector<int> kbs{0};
       const std::int64_t resident = std::max<std::int64_t>(isa.l2_bytes / 2 / panel_bytes, 1);
       if (resident < panels.count && resident <= kMaxConfigField)

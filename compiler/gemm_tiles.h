@@ -22,6 +22,9 @@ struct TileRun {
   std::int64_t size = 0;             ///< pixels of each
   std::vector<std::uint64_t> valid;  ///< [packed s] bit i: tap s is inside the image for pixel i
   bool interior = false;             ///< every tap valid for every pixel
+
+  /// The taps that are valid for a pixel, from the first packed one.
+  Range columns(std::int64_t pixel) const;
 };
 
 /// Runs of border tiles; more would be code for a handful of pixels each, and `direct` does those.

@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-#define CONVOKE_CPU_BACKEND_ABI 2
+#define CONVOKE_CPU_BACKEND_ABI 3
 
 /// Bytes owned by the backend; give them back with ConvokeCpuBackend::release. data is
 /// NUL-terminated beyond size.

@@ -40,6 +40,8 @@ const char* features(IsaLevel level) {
       return "+avx2,+fma,+f16c";
     case IsaLevel::kAvx512:
       return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl";
+    case IsaLevel::kAvx512Vnni:
+      return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512vnni";
     case IsaLevel::kAvx512Bf16:
       return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16,+avx512vnni";
     case IsaLevel::kAmx:
@@ -47,7 +49,7 @@ const char* features(IsaLevel level) {
              "+avx512vnni,+amx-tile,+amx-bf16,+amx-int8";
   }
   throw Error(ErrorCode::kUsage,
-              fmt::format("instruction set level {} is not one of 0..4", static_cast<int>(level)));
+              fmt::format("instruction set level {} is not one of 0..5", static_cast<int>(level)));
 }
 
 /// The processor whose scheduling model is used: one a level, since cached objects are shared by
@@ -60,6 +62,8 @@ const char* tuning(IsaLevel level) {
       return "znver3";
     case IsaLevel::kAvx512:
       return "skylake-avx512";
+    case IsaLevel::kAvx512Vnni:
+      return "cascadelake";
     case IsaLevel::kAvx512Bf16:
       return "cooperlake";
     case IsaLevel::kAmx:

@@ -129,9 +129,8 @@ IsaLevel detect_level(const CpuidSource& source) {
   const std::uint64_t xcr0 = source.xcr0();
   if (!all_bits(xcr0, {1 /*xmm*/, 2 /*ymm*/}) || !has_avx2(leaf1, leaf7)) return IsaLevel::kSse2;
   if (!all_bits(xcr0, {5 /*masks*/, 6, 7 /*zmm*/}) || !has_avx512(leaf7)) return IsaLevel::kAvx2;
-  // Every processor with the first has the second.
-  if (!bit(source.cpuid(7, 1)[kEax], 5 /*AVX512-BF16*/) || !bit(leaf7[kEcx], 11 /*AVX512-VNNI*/))
-    return IsaLevel::kAvx512;
+  if (!bit(leaf7[kEcx], 11 /*AVX512-VNNI*/)) return IsaLevel::kAvx512;
+  if (!bit(source.cpuid(7, 1)[kEax], 5 /*AVX512-BF16*/)) return IsaLevel::kAvx512Vnni;
   if (!all_bits(xcr0, {17, 18 /*tiles*/}) || !has_amx(leaf7) || !source.request_amx()) {
     return IsaLevel::kAvx512Bf16;
   }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
+#include <vector>
 
 #include "compiler/cpu_windows.h"
 #include "convoke/error.h"
@@ -226,6 +228,32 @@ void WeightPacker::pack_filter(const typename Load::Element* w, std::byte* packe
   reinterpret_cast<std::uint32_t*>(values + sparse_.entries)[k] = finite ? 0 : 1;
 }
 
+/// The sums of a unit's weights before each pair of taps, from what is packed of it. In 32 bits
+/// they fit: see why_not_quantised.
+void WeightPacker::pack_sums(const std::int8_t* unit, std::byte* packed, const Slab& slab) const {
+  const std::int64_t rows = packed_.r.size(), columns = packed_.s.size();
+  const std::int64_t fours = (slab.channels + packed_.pair - 1) / packed_.pair;
+  auto before = [&](std::int64_t r, std::int64_t s) {
+    const std::int64_t at = packed_.sums_at(slab.group, r, s) + 4 * slab.first;
+    return reinterpret_cast<std::int32_t*>(packed + at);
+  };
+  for (std::int64_t s = 0; s <= columns; ++s) std::fill_n(before(0, s), slab.width, 0);
+  std::vector<std::int32_t> row(static_cast<std::size_t>(slab.width));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    std::fill_n(before(r + 1, 0), slab.width, 0);
+    std::fill(row.begin(), row.end(), 0);
+    for (std::int64_t s = 0; s < columns; ++s)
+      for (std::int64_t f = 0; f < slab.width; ++f) {
+        std::int32_t& sum = row[static_cast<std::size_t>(f)];
+        const std::int8_t* w = unit + (((r * columns + s) * fours) * slab.width + f) * packed_.pair;
+        for (std::int64_t four = 0; four < fours; ++four)
+          for (std::int64_t c = 0; c < packed_.pair; ++c)
+            sum += w[four * slab.width * packed_.pair + c];
+        before(r + 1, s + 1)[f] = before(r, s + 1)[f] + sum;
+      }
+  }
+}
+
 template <class Load, class Store>
 void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin, std::int64_t end,
                            const std::byte* tables) const {
@@ -257,9 +285,11 @@ void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin, std:
     slab.channels = packed_.kc;
     slab.c = block * packed_.kc;
     const std::int64_t slab_elements = pairs * packed_.pair * slab.width;
-    typename Store::Element* to = out + slab.group * packed_.group_elements + kind.offset +
-                                  (panel - kind.first) * kind.panel_elements +
-                                  block * packed_.r.size() * packed_.s.size() * slab_elements;
+    typename Store::Element* const unit_begin =
+        out + slab.group * packed_.group_elements + kind.offset +
+        (panel - kind.first) * kind.panel_elements +
+        block * packed_.r.size() * packed_.s.size() * slab_elements;
+    typename Store::Element* to = unit_begin;
     for (slab.r = packed_.r.begin; slab.r < packed_.r.end; ++slab.r)
       for (slab.s = packed_.s.begin; slab.s < packed_.s.end; ++slab.s, to += slab_elements) {
         if (sparse_.form == SparseForm::kDense) {
@@ -269,6 +299,8 @@ void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin, std:
           pack_sparse_slab<Load, Store>(plain, to, slab, tables);
         }
       }
+    if constexpr (std::is_same_v<typename Store::Element, std::int8_t>)
+      if (packed_.sums != 0) pack_sums(unit_begin, bytes, slab);
   }
 }
 

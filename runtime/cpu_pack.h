@@ -34,6 +34,7 @@ class WeightPacker {
   template <class Load, class Store>
   void pack_sparse_slab(const typename Load::Element* w, typename Store::Element* out,
                         const Slab& slab, const std::byte* tables) const;
+  void pack_sums(const std::int8_t* unit, std::byte* packed, const Slab& slab) const;
   template <class Load, class Store>
   void pack_list(const typename Load::Element* w, std::byte* packed, std::int64_t unit,
                  const std::byte* tables) const;

@@ -27,7 +27,7 @@ const std::vector<EnvInfo>& env_table() {
        "all CPUs that the process may use"},
       {EnvVar::kPinThreads, "CONVOKE_PIN_THREADS", "1 binds the pool's threads to CPUs", "0"},
       {EnvVar::kCpuIsa, "CONVOKE_CPU_ISA",
-       "lowers the instruction set: sse2, avx2, avx512, avx512bf16, amx",
+       "lowers the instruction set: sse2, avx2, avx512, avx512vnni, avx512bf16, amx",
        "the best that the CPU has"},
       {EnvVar::kCpuLibrary, "CONVOKE_CPU_LIBRARY", "path of libconvoke_cpu.so",
        "beside libconvoke.so or the program, else the loader's search"},

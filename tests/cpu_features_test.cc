@@ -70,7 +70,7 @@ TEST(DetectLevel, EachMissingFeatureLowersTheLevel) {
       {{7, 0}, 1, 17, IsaLevel::kAvx2},        // DQ
       {{7, 0}, 1, 30, IsaLevel::kAvx2},        // BW
       {{7, 0}, 1, 31, IsaLevel::kAvx2},        // VL
-      {{7, 1}, 0, 5, IsaLevel::kAvx512},       // BF16
+      {{7, 1}, 0, 5, IsaLevel::kAvx512Vnni},   // BF16
       {{7, 0}, 2, 11, IsaLevel::kAvx512},      // VNNI
       {{7, 0}, 3, 22, IsaLevel::kAvx512Bf16},  // AMX-BF16
       {{7, 0}, 3, 24, IsaLevel::kAvx512Bf16},  // AMX-TILE
@@ -170,12 +170,12 @@ TEST(LowerLevel, LowersAndRefuses) {
             "CONVOKE_CPU_ISA=avx512 is more than this processor has (avx2): it can only lower the "
             "instruction set");
   EXPECT_EQ(error_of(IsaLevel::kAmx, "AVX2"),
-            "unknown instruction set 'AVX2': use sse2, avx2, avx512, avx512bf16 or amx");
+            "unknown instruction set 'AVX2': use sse2, avx2, avx512, avx512vnni, avx512bf16 or amx");
 }
 
 TEST(IsaLevel, NamesRoundTripAndOrder) {
   IsaLevel previous = IsaLevel::kSse2;
-  for (const char* name : {"sse2", "avx2", "avx512", "avx512bf16", "amx"}) {
+  for (const char* name : {"sse2", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx"}) {
     const IsaLevel level = parse_isa_level(name);
     EXPECT_STREQ(to_string(level), name);
     EXPECT_EQ(isa_key({level}), name);

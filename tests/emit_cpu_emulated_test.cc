@@ -110,6 +110,24 @@ llvm::Value* spell_out_pairs(llvm::CallInst& call) {
   return result;
 }
 
+/// sum + in each lane the products of four u8 of a and four s8 of b, in s32.
+llvm::Value* spell_out_fours(llvm::CallInst& call) {
+  llvm::IRBuilder<> b(&call);
+  llvm::Value* result = call.getArgOperand(0);
+  const unsigned lanes = llvm::cast<llvm::FixedVectorType>(call.getType())->getNumElements();
+  auto* fours = llvm::FixedVectorType::get(b.getInt8Ty(), 4 * lanes);
+  for (int i = 0; i < 4; ++i) {
+    std::vector<int> pick;
+    for (unsigned lane = 0; lane < lanes; ++lane) pick.push_back(static_cast<int>(4 * lane) + i);
+    const auto part = [&](unsigned argument) {
+      return b.CreateShuffleVector(b.CreateBitCast(call.getArgOperand(argument), fours), pick);
+    };
+    result = b.CreateAdd(result, b.CreateMul(b.CreateZExt(part(1), call.getType()),
+                                             b.CreateSExt(part(2), call.getType())));
+  }
+  return result;
+}
+
 /// Lane i is lane index[i] of the first operand.
 llvm::Value* spell_out_permutation(llvm::CallInst& call) {
   llvm::IRBuilder<> b(&call);
@@ -140,6 +158,7 @@ void emulate(llvm::Module& module) {
       {llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512, spell_out_dot},
       {llvm::Intrinsic::x86_avx512_pmaddw_d_512, spell_out_pairs},
       {llvm::Intrinsic::x86_avx512_vpdpwssd_512, spell_out_pairs},
+      {llvm::Intrinsic::x86_avx512_vpdpbusd_512, spell_out_fours},
       {llvm::Intrinsic::x86_avx512_permvar_sf_512, spell_out_permutation}};
   auto* address_type = llvm::Type::getInt64Ty(module.getContext());
   std::vector<llvm::Function*> replaced;
@@ -234,8 +253,7 @@ TEST_P(EmulatedLevel, EightBitProblemsAreTheFormula) {
     ConvSpec spec = random.quantise(random.next(2e5));
     // What amx takes, half of the time.
     if (random.pick(0, 1) == 0)
-      spec.x_layout = Layout::kNhwc, spec.quant.clear(),
-      spec.c = spec.groups * 4 * random.pick(1, 9);
+      spec.x_layout = Layout::kNhwc, spec.c = spec.groups * 4 * random.pick(1, 9);
     spec.epilogue = Epilogue::parse(spec.epilogue).text();
     const std::vector<KernelConfig> space = target_->enumerate(spec);
     ASSERT_FALSE(space.empty()) << print_spec(spec);
@@ -253,7 +271,8 @@ TEST_P(EmulatedLevel, SparseKernelsEqualDenseOnes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, EmulatedLevel,
-                         testing::Values(IsaLevel::kAvx512, IsaLevel::kAvx512Bf16, IsaLevel::kAmx),
+                         testing::Values(IsaLevel::kAvx512, IsaLevel::kAvx512Vnni,
+                                         IsaLevel::kAvx512Bf16, IsaLevel::kAmx),
                          [](const auto& info) { return std::string(to_string(info.param)); });
 
 }  // namespace

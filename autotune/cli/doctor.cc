@@ -30,8 +30,10 @@ const char* isa_needs(IsaLevel level) {
       return "AVX2, FMA, F16C";
     case IsaLevel::kAvx512:
       return "AVX-512 F, BW, DQ, VL";
+    case IsaLevel::kAvx512Vnni:
+      return "AVX-512 F, BW, DQ, VL and AVX512-VNNI";
     case IsaLevel::kAvx512Bf16:
-      return "AVX-512 F, BW, DQ, VL and AVX512-BF16";
+      return "the same and AVX512-BF16";
     case IsaLevel::kAmx:
       return "AMX-TILE, AMX-BF16, AMX-INT8 and the kernel's permission";
   }
@@ -49,7 +51,7 @@ void look_at_processor(Findings& findings) {
   }
   findings.fine("processor", cpu->model);
   for (const IsaLevel level : {IsaLevel::kSse2, IsaLevel::kAvx2, IsaLevel::kAvx512,
-                               IsaLevel::kAvx512Bf16, IsaLevel::kAmx}) {
+                               IsaLevel::kAvx512Vnni, IsaLevel::kAvx512Bf16, IsaLevel::kAmx}) {
     const char* state = level == cpu->isa.level        ? "in use"
                         : level <= cpu->isa.level      ? "there"
                         : level <= cpu->hardware.level ? "there, switched off by CONVOKE_CPU_ISA"
