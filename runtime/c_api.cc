@@ -19,6 +19,7 @@
 using namespace convoke;
 using c_api::given;
 using c_api::guarded;
+using c_api::to_cpp;
 
 namespace {
 
@@ -37,14 +38,8 @@ class HostExecutor final : public Executor {
 
 }  // namespace
 
-struct convoke_device {
-  std::shared_ptr<HostExecutor> executor;  // before the device, which uses it to its end
-  Device device;
-  std::string name, description;
-};
-
 struct convoke_plan {
-  std::shared_ptr<HostExecutor> executor;
+  std::shared_ptr<Executor> executor;  // before the plan, which uses it to its end
   Plan plan;
   std::string config;
   std::vector<convoke_plan_step> steps;
@@ -56,9 +51,6 @@ namespace {
 // A message that could not be copied for want of memory is a fixed one.
 thread_local std::string last_message;
 thread_local const char* last_error = "";
-
-ConstBuffer to_cpp(const convoke_const_buffer& b) { return {b.data, b.bytes}; }
-Buffer to_cpp(const convoke_buffer& b) { return {b.data, b.bytes}; }
 
 PlanOptions to_cpp(const convoke_plan_options& options) {
   PlanOptions result;
@@ -76,7 +68,7 @@ PlanOptions to_cpp(const convoke_plan_options& options) {
   return result;
 }
 
-std::shared_ptr<HostExecutor> make_executor(const convoke_device_options* options) {
+std::shared_ptr<Executor> make_executor(const convoke_device_options* options) {
   if (options == nullptr || options->executor == nullptr) return nullptr;
   const convoke_executor& host = *options->executor;
   if (host.workers < 1)
@@ -192,7 +184,7 @@ convoke_status convoke_device_open(const char* target, const convoke_device_opti
                                    convoke_device** device) {
   return guarded([&] {
     given(device, "device") = nullptr;
-    const std::shared_ptr<HostExecutor> executor = make_executor(options);
+    const std::shared_ptr<Executor> executor = make_executor(options);
     const Device opened = Device::open(&given(target, "target"),
                                        {options != nullptr ? options->threads : 0, executor.get()});
     *device = new convoke_device{executor, opened, opened.name(), opened.description()};

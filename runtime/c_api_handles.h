@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 #include <utility>
 
 #include "compiler/spec_text.h"
 #include "convoke/convoke.h"
+#include "convoke/convoke.hpp"
 #include "convoke/error.h"
 #include "convoke/sparsity_pattern.h"
 
@@ -26,7 +28,17 @@ struct convoke_spec {
   std::string text;
 };
 
+struct convoke_device {
+  /// A host's pool, or null. Whatever runs on the device uses it to its end and so shares it.
+  std::shared_ptr<convoke::Executor> executor;
+  convoke::Device device;
+  std::string name, description;
+};
+
 namespace convoke::c_api {
+
+inline ConstBuffer to_cpp(const convoke_const_buffer& b) { return {b.data, b.bytes}; }
+inline Buffer to_cpp(const convoke_buffer& b) { return {b.data, b.bytes}; }
 
 /// Keeps the sentence for convoke_last_error(); returns `status`.
 convoke_status fail(convoke_status status, const char* message) noexcept;

@@ -5,6 +5,34 @@
 
 int c_api_c_test(void);
 
+/* Fake quantisation in 4 bits, and the integers behind it. */
+static int wrong_lsq(const convoke_device* device) {
+  const float v[4] = {-1, 0.25f, 0.75f, 9}, step[2] = {0.5f, 0.5f};
+  const float want[4] = {-1, 0, 1, 3.5f};
+  float y[4];
+  int8_t q[4];
+  convoke_lsq* lsq = NULL;
+  convoke_quantizer* quantizer = NULL;
+  convoke_lsq_spec lsq_spec = CONVOKE_LSQ_SPEC_INIT;
+  convoke_quantizer_spec quantizer_spec = CONVOKE_QUANTIZER_SPEC_INIT;
+  const convoke_lsq_forward_args forward = {
+      .v = {v, sizeof v}, .step = {step, sizeof step}, .y = {y, sizeof y}, .count = 4};
+  const convoke_quantizer_args integers = {
+      .x = {v, sizeof v}, .y = {q, sizeof q}, .count = 4, .scales = {step, sizeof step}};
+  int wrong, i;
+  lsq_spec.bits = quantizer_spec.bits = 4;
+  lsq_spec.channels.count = quantizer_spec.channels.count = 2;
+  wrong = convoke_lsq_create(device, &lsq_spec, &lsq) != CONVOKE_OK ||
+          convoke_quantizer_create(device, &quantizer_spec, &quantizer) != CONVOKE_OK ||
+          convoke_lsq_forward(lsq, &forward) != CONVOKE_OK ||
+          convoke_quantizer_quantize(quantizer, &integers) != CONVOKE_OK;
+  if (wrong) fprintf(stderr, "%s\n", convoke_last_error());
+  for (i = 0; i < 4 && !wrong; ++i) wrong = y[i] != want[i] || (float)q[i] * step[0] != y[i];
+  convoke_quantizer_destroy(quantizer);
+  convoke_lsq_destroy(lsq);
+  return wrong;
+}
+
 int c_api_c_test(void) {
   convoke_device* device = NULL;
   convoke_spec* spec = NULL;
@@ -31,6 +59,7 @@ int c_api_c_test(void) {
     wrong = info.workspace_bytes > 8192 || convoke_plan_launch(plan, &args) != CONVOKE_OK;
     for (i = 0; i < 8 * 16; ++i) wrong |= y[i] != 2;
   }
+  wrong |= wrong_lsq(device);
   convoke_plan_destroy(plan);
   convoke_spec_destroy(spec);
   convoke_device_destroy(device);

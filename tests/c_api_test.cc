@@ -9,47 +9,17 @@
 #include <thread>
 #include <vector>
 
-#include "convoke/convoke.h"
+#include "tests/c_api_fixture.h"
 #include "tests/counting_new.h"
 
 namespace {
 
+using convoke::test::CApi;
+using convoke::test::refuses;
+using convoke::test::run_in_order;
+using convoke::test::Spec;
+
 extern "C" int c_api_c_test(void);  // c_api_c_test.c: the same header as C99
-
-struct Spec {
-  explicit Spec(const char* text) {
-    EXPECT_EQ(convoke_spec_parse(text, &handle), CONVOKE_OK) << convoke_last_error();
-  }
-  ~Spec() { convoke_spec_destroy(handle); }
-  convoke_spec_fields fields() const {
-    convoke_spec_fields f{};
-    EXPECT_EQ(convoke_spec_get(handle, &f), CONVOKE_OK);
-    return f;
-  }
-  convoke_spec* handle = nullptr;
-};
-
-struct CApi : testing::Test {
-  CApi() {
-    EXPECT_EQ(convoke_device_open("cpu", nullptr, &device), CONVOKE_OK) << convoke_last_error();
-  }
-  ~CApi() override { convoke_device_destroy(device); }
-  convoke_plan* plan(const char* text, const convoke_plan_options* options = nullptr) {
-    const Spec spec(text);
-    convoke_plan* made = nullptr;
-    EXPECT_EQ(convoke_plan_create(device, spec.handle, options, &made), CONVOKE_OK)
-        << convoke_last_error();
-    return made;
-  }
-  convoke_device* device = nullptr;
-};
-
-/// Expects `status` and a sentence that holds `part`.
-void refuses(convoke_status got, convoke_status status, const std::string& part) {
-  EXPECT_EQ(got, status) << convoke_last_error();
-  EXPECT_NE(std::string(convoke_last_error()).find(part), std::string::npos)
-      << convoke_last_error() << "\nwithout: " << part;
-}
 
 /// A 1x1 convolution of ones with two input channels and relu(acc + bias[k]).
 constexpr char kProblem[] = "mb1ic2ih4oc8oh4kh1 epilogue=relu(acc+bias[k])";
@@ -360,6 +330,21 @@ TEST_F(CApi, LaunchAllocatesNothing) {
   convoke_plan_destroy(p);
 }
 
+TEST_F(CApi, QuantisingAllocatesNothing) {
+  convoke_quantizer* quantizer = nullptr;
+  ASSERT_EQ(convoke_quantizer_create(device, nullptr, &quantizer), CONVOKE_OK);
+  const Ones data;
+  std::int8_t q[128] = {};
+  convoke_quantizer_args args = {};
+  args.x = {data.y, sizeof data.y}, args.y = {q, sizeof q}, args.count = 128, args.scale = 0.5f;
+  convoke_quantizer_quantize(quantizer, &args);
+  const std::int64_t before = allocations.load();
+  for (int i = 0; i < 10; ++i) convoke_quantizer_quantize(quantizer, &args);
+  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(q[127], -2);
+  convoke_quantizer_destroy(quantizer);
+}
+
 TEST_F(CApi, HandlesOutliveWhatMadeThem) {
   convoke_plan* p = plan(kProblem);
   convoke_device_destroy(device);
@@ -372,6 +357,8 @@ TEST_F(CApi, HandlesOutliveWhatMadeThem) {
   convoke_plan_destroy(nullptr);
   convoke_device_destroy(nullptr);
   convoke_spec_destroy(nullptr);
+  convoke_quantizer_destroy(nullptr);
+  convoke_lsq_destroy(nullptr);
 }
 
 TEST_F(CApi, DescribesTheDevice) {
@@ -452,11 +439,6 @@ TEST_F(CApi, KeepsTheLastErrorOfEachThread) {
   EXPECT_EQ(before, "");
   EXPECT_NE(after, "");
   EXPECT_EQ(convoke_last_error(), here);
-}
-
-void run_in_order(void* calls, std::int64_t tasks, convoke_loop_body body, void* context) {
-  ++*static_cast<int*>(calls);
-  for (std::int64_t i = 0; i < tasks; ++i) body(context, i, i + 1, 0);
 }
 
 TEST_F(CApi, UsesTheHostsExecutor) {

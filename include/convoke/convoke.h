@@ -320,6 +320,126 @@ CONVOKE_API convoke_status convoke_plan_launch(const convoke_plan* plan,
 /* NULL is fine. On a GPU wait for its launches first. */
 CONVOKE_API void convoke_plan_destroy(convoke_plan* plan);
 
+/* ---- Quantisation, element by element ------------------------------------------------------ */
+
+/* elementwise.h has the formulas. In all of it a launch allocates nothing; it is complete on return
+ * (CPU) or enqueued on `stream` (CUDA), as that of a plan. CONVOKE_USAGE, before anything is
+ * written: a buffer that is null, misaligned, too small or overlaps another, a wrong count.
+ * CONVOKE_DEVICE: the GPU refused. Buffers are aligned to their elements; steps and scales are f32,
+ * one for each channel, in memory of the device, and are not checked: one that is no normal number
+ * above 0 makes all integers 0 and all reals NaN. */
+
+/* Which elements of a dense tensor share a scale: element i, in the order of memory, has that of
+ * channel i / inner % count. {1, 1}: all of them; weights, one for each filter: {K, C/g * R * S};
+ * images, one for each channel: {C, 1} (nhwc) or {C, H * W} (nchw). */
+typedef struct convoke_scale_channels {
+  int64_t count, inner;
+} convoke_scale_channels;
+
+/* Reals to 8-bit integers and back. */
+typedef struct convoke_quantizer convoke_quantizer;
+
+typedef struct convoke_quantizer_spec {
+  convoke_type real;    /* f32, f16 or bf16 */
+  convoke_type integer; /* s8 or u8 */
+  int bits;             /* in use, 2 to 8 */
+  convoke_scale_channels channels;
+} convoke_quantizer_spec;
+
+/* What a NULL spec means. */
+#define CONVOKE_QUANTIZER_SPEC_INIT      \
+  {                                      \
+    CONVOKE_F32, CONVOKE_S8, 8, { 1, 1 } \
+  }
+
+/* *quantizer is the caller's to destroy; NULL after a failure.
+ * CONVOKE_USAGE: types, bits or channels out of range. CONVOKE_UNSUPPORTED: the target has none.
+ * CONVOKE_DEVICE: a library, the driver or memory failed. */
+CONVOKE_API convoke_status convoke_quantizer_create(const convoke_device* device,
+                                                    const convoke_quantizer_spec* spec,
+                                                    convoke_quantizer** quantizer);
+
+typedef struct convoke_quantizer_args {
+  convoke_const_buffer x;      /* reals (quantize) or integers (dequantize) */
+  convoke_buffer y;            /* the others */
+  int64_t count;               /* elements; a multiple of channels.count * channels.inner */
+  convoke_const_buffer scales; /* one for each channel; or none, and `scale` is that of all */
+  float scale;                 /* a normal number above 0, else CONVOKE_USAGE */
+  int32_t zero;                /* zero point, one of the integers in use */
+  void* stream;                /* as convoke_launch_args.stream */
+} convoke_quantizer_args;
+
+/* y = round(min(max(x / scale + zero, lowest), highest)), ties to even, of a NaN 0. */
+CONVOKE_API convoke_status convoke_quantizer_quantize(const convoke_quantizer* quantizer,
+                                                      const convoke_quantizer_args* args);
+/* y = scale * (x - zero). */
+CONVOKE_API convoke_status convoke_quantizer_dequantize(const convoke_quantizer* quantizer,
+                                                        const convoke_quantizer_args* args);
+
+/* NULL is fine. On a GPU wait for its launches first. */
+CONVOKE_API void convoke_quantizer_destroy(convoke_quantizer* quantizer);
+
+/* LSQ: fake quantisation with a trained step, and its gradients. docs/lsq.md has an example. */
+typedef struct convoke_lsq convoke_lsq;
+
+typedef struct convoke_lsq_spec {
+  convoke_type v; /* of what is quantised, and of its gradient: f32, f16 or bf16 */
+  convoke_type y; /* of what comes out, and of its gradient: f32, f16 or bf16 */
+  int bits;       /* 2 to 8 */
+  int is_signed;  /* 1: Qn, Qp = 2^(bits-1), 2^(bits-1) - 1; 0: 0, 2^bits - 1 */
+  convoke_scale_channels channels;
+} convoke_lsq_spec;
+
+/* What a NULL spec means. */
+#define CONVOKE_LSQ_SPEC_INIT                \
+  {                                          \
+    CONVOKE_F32, CONVOKE_F32, 8, 1, { 1, 1 } \
+  }
+
+/* As convoke_quantizer_create. */
+CONVOKE_API convoke_status convoke_lsq_create(const convoke_device* device,
+                                              const convoke_lsq_spec* spec, convoke_lsq** lsq);
+
+/* Of convoke_lsq_backward and convoke_lsq_initial_step. CONVOKE_USAGE: a wrong count. */
+CONVOKE_API convoke_status convoke_lsq_workspace_bytes(const convoke_lsq* lsq, int64_t count,
+                                                       int64_t* bytes);
+
+typedef struct convoke_lsq_forward_args {
+  convoke_const_buffer v, step;
+  convoke_buffer y;
+  int64_t count; /* elements; a multiple of channels.count * channels.inner */
+  void* stream;
+} convoke_lsq_forward_args;
+
+typedef struct convoke_lsq_backward_args {
+  convoke_const_buffer v, step, grad_y;
+  convoke_buffer grad_v;
+  convoke_buffer grad_step; /* f32, one for each channel; overwritten */
+  convoke_buffer workspace; /* aligned to 4 */
+  int64_t count;
+  int64_t shared_by; /* N of the gradient's scale 1 / sqrt(N * Qp); 0: elements of a channel */
+  void* stream;
+} convoke_lsq_backward_args;
+
+typedef struct convoke_lsq_initial_step_args {
+  convoke_const_buffer v;
+  convoke_buffer step; /* f32, one for each channel; overwritten */
+  convoke_buffer workspace;
+  int64_t count;
+  void* stream;
+} convoke_lsq_initial_step_args;
+
+CONVOKE_API convoke_status convoke_lsq_forward(const convoke_lsq* lsq,
+                                               const convoke_lsq_forward_args* args);
+CONVOKE_API convoke_status convoke_lsq_backward(const convoke_lsq* lsq,
+                                                const convoke_lsq_backward_args* args);
+/* step = 2 * mean |v| / sqrt(Qp) of each channel. CONVOKE_USAGE: no elements. */
+CONVOKE_API convoke_status convoke_lsq_initial_step(const convoke_lsq* lsq,
+                                                    const convoke_lsq_initial_step_args* args);
+
+/* NULL is fine. On a GPU wait for its launches first. */
+CONVOKE_API void convoke_lsq_destroy(convoke_lsq* lsq);
+
 #ifdef __cplusplus
 }
 #endif
