@@ -20,6 +20,7 @@ struct ModuleOpaque {
 struct FunctionOpaque {
   Module module = nullptr;
   std::string name;
+  bool elementwise = false;  ///< its parameter is an elementwise::Args, else a cuda::ConvArgs
   int dynamic_shared = 48 << 10;
 };
 struct GraphOpaque {
@@ -259,8 +260,11 @@ Result cuModuleUnload(Module module) {
 }
 Result cuModuleGetFunction(Function* function, Module module, const char* name) {
   FAKE_ENTER("cuModuleGetFunction", true);
-  if (module->image.find(name) == std::string::npos) return Result::kNotFound;
-  functions.push_back(std::make_unique<FunctionOpaque>(FunctionOpaque{module, name}));
+  const std::string declared = name + std::string("(const __grid_constant__ ");
+  const std::size_t at = module->image.find(declared);
+  if (at == std::string::npos) return Result::kNotFound;
+  const bool elementwise = module->image.compare(at + declared.size(), 4, "ew::") == 0;
+  functions.push_back(std::make_unique<FunctionOpaque>(FunctionOpaque{module, name, elementwise}));
   *function = functions.back().get();
   return Result::kSuccess;
 }
@@ -293,7 +297,10 @@ Result cuLaunchKernelEx(const LaunchConfig* config, Function function, void** pa
   launch.config = *config;
   launch.stream = config->stream;
   launch.image = function->module->image;
-  std::memcpy(&launch.args, parameters[0], sizeof launch.args);
+  if (function->elementwise)
+    std::memcpy(&launch.elementwise, parameters[0], sizeof launch.elementwise);
+  else
+    std::memcpy(&launch.args, parameters[0], sizeof launch.args);
   for (unsigned i = 0; i < config->attribute_count; ++i)
     if (config->attributes[i].id == LaunchAttributeId::kClusterDimension)
       launch.cluster = config->attributes[i].value.cluster_dim.x;

@@ -8,8 +8,9 @@
 //  FAKE_CUDA_FAIL        "cuMemAlloc:2,cuLaunchKernelEx:719": functions and what they return; after
 //                        a code that destroys a context (700 to 719) all calls that need one return
 //                        it
-// Kernels do not run: a launch is recorded. A launch whose context is not current fails, as does
-// one on another context's stream.
+// Kernels do not run: a launch is recorded, with the argument that the entry's declaration in the
+// image (fake_nvrtc keeps the source in it) asks for. A launch whose context is not current fails,
+// as does one on another context's stream.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@
 
 #include "runtime/cuda_abi.h"
 #include "templates/conv_types.h"
+#include "templates/elementwise_config.h"
 
 namespace convoke {
 
@@ -28,8 +30,9 @@ struct FakeLaunch {
   cu::LaunchConfig config{};
   unsigned cluster = 1;
   cu::Stream stream = nullptr;
-  bool captured = false;  ///< recorded by a capture; a replay is recorded again
-  cuda::ConvArgs args{};
+  bool captured = false;            ///< recorded by a capture; a replay is recorded again
+  cuda::ConvArgs args{};            ///< if the entry takes them
+  elementwise::Args elementwise{};  ///< else
   std::string image;
 };
 
