@@ -175,6 +175,7 @@ void Calibrator::widen(float magnitude) {
 
 void Calibrator::add(const float* x, std::size_t count) {
   if (count == 0) return;
+  if (x == nullptr) fail(fmt::format("the data is null, but {} values are announced", count));
   float low = x[0], high = x[0];
   for (std::size_t i = 0; i < count; ++i) {
     if (!std::isfinite(x[i]))

@@ -27,6 +27,13 @@ Enum parse_enum(std::string_view word, const char* what, const char* const (&nam
                                              fmt::join(names, ", ")));
 }
 
+/// A number that names nothing, as a caller's cast may make one, is "?".
+template <typename Enum, std::size_t N>
+const char* name_of(Enum value, const char* const (&names)[N]) {
+  const auto i = static_cast<std::size_t>(value);
+  return i < N ? names[i] : "?";
+}
+
 [[noreturn]] void fail(const std::string& message) { throw Error(ErrorCode::kUsage, message); }
 
 /// One spatial axis: the arithmetic of both is the same. Taps sit at p * stride - pad + r *
@@ -201,9 +208,9 @@ auto fields(const ConvSpec& c) {
 
 }  // namespace
 
-const char* to_string(Pass pass) { return kPassNames[static_cast<int>(pass)]; }
-const char* to_string(DataType type) { return kTypeNames[static_cast<int>(type)]; }
-const char* to_string(Layout layout) { return kLayoutNames[static_cast<int>(layout)]; }
+const char* to_string(Pass pass) { return name_of(pass, kPassNames); }
+const char* to_string(DataType type) { return name_of(type, kTypeNames); }
+const char* to_string(Layout layout) { return name_of(layout, kLayoutNames); }
 
 Pass parse_pass(std::string_view word) { return parse_enum<Pass>(word, "pass", kPassNames); }
 DataType parse_data_type(std::string_view word) {

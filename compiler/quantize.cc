@@ -18,6 +18,11 @@ constexpr float kSmallestScale = std::numeric_limits<float>::min();
   throw Error(ErrorCode::kUsage, "quantisation: " + message);
 }
 
+void check_given(const char* name, const void* data, std::size_t count) {
+  if (data == nullptr && count > 0)
+    fail(fmt::format("{} is null, but {} elements are announced", name, count));
+}
+
 /// Adding 1.5 * 2^23 rounds a number of a few digits to the nearest even integer, without a call.
 float round_even(float v) {
   constexpr float kShift = 12582912.0f;
@@ -72,6 +77,8 @@ void check(const QuantScale& scale, DataType type) {
 void quantize(const float* x, std::size_t count, const QuantScale& scale, DataType type,
               void* out) {
   check(scale, type);
+  check_given("x", x, count);
+  check_given("out", out, count);
   if (type == DataType::kS8)
     quantize_as(x, count, scale, static_cast<std::int8_t*>(out));
   else
@@ -81,6 +88,8 @@ void quantize(const float* x, std::size_t count, const QuantScale& scale, DataTy
 void dequantize(const void* q, std::size_t count, const QuantScale& scale, DataType type,
                 float* x) {
   check(scale, type);
+  check_given("q", q, count);
+  check_given("x", x, count);
   if (type == DataType::kS8)
     dequantize_as(static_cast<const std::int8_t*>(q), count, scale, x);
   else
@@ -92,6 +101,7 @@ QuantizedWeights quantize_weights(const ConvSpec& spec, const float* w, std::siz
   spec.validate();
   if (count != static_cast<std::size_t>(spec.w_elements()))
     fail(fmt::format("{} weights are given but the spec has {}", count, spec.w_elements()));
+  check_given("w", w, count);
   for (std::size_t i = 0; i < count; ++i)
     if (!std::isfinite(w[i])) fail(fmt::format("weight {} is {}, not a finite number", i, w[i]));
   // Filters are the slowest dimension of the weights in either layout.

@@ -168,7 +168,10 @@ std::int64_t QuantizedLayer::largest_sum() const {
   const QuantRange range = quant_range(spec.x_type);
   const std::int64_t magnitude = std::max(std::abs(range.low - std::int64_t{x.zero}),
                                           std::abs(range.high - std::int64_t{x.zero}));
-  return magnitude * kLargestWeight * spec.c_per_group() * spec.r * spec.s;
+  std::int64_t sum = magnitude * kLargestWeight;
+  for (const std::int64_t factor : {spec.c_per_group(), spec.r, spec.s})
+    if (__builtin_mul_overflow(sum, factor, &sum)) return std::numeric_limits<std::int64_t>::max();
+  return sum;
 }
 
 void QuantizedLayer::check() const {

@@ -299,6 +299,8 @@ TEST(BadData, IsRefusedWhole) {
   const Data infinite = {-std::numeric_limits<float>::infinity()};
   EXPECT_EQ(test::usage_error_of([&] { calibrator.add(infinite.data(), 1); }),
             "calibration: value 3 of the data is -inf, not a finite number");
+  EXPECT_EQ(test::usage_error_of([&] { calibrator.add(nullptr, 2); }),
+            "calibration: the data is null, but 2 values are announced");
   EXPECT_EQ(calibrator.count(), 3);
   EXPECT_EQ(calibrator.choose(Method::min_max(), DataType::kS8, true), scale);
 }

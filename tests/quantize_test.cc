@@ -69,6 +69,28 @@ TEST(Scale, RangeOfZeroPoints) {
               dequantize(&q, 1, {1, 200}, DataType::kS8, &x);
             }),
             "no error");
+  EXPECT_EQ(of(0, static_cast<DataType>(99)),
+            "quantisation: type ? has no scale: it must be s8 or u8");
+}
+
+TEST(Quantize, RefusesNullPointers) {
+  float x = 0;
+  std::int8_t q = 0;
+  const auto says = [](const char* name) {
+    return std::string("quantisation: ") + name + " is null, but 3 elements are announced";
+  };
+  const auto forth = [](const float* from, std::size_t count, void* to) {
+    return test::usage_error_of([=] { quantize(from, count, {}, DataType::kS8, to); });
+  };
+  const auto back = [](const void* from, std::size_t count, float* to) {
+    return test::usage_error_of([=] { dequantize(from, count, {}, DataType::kU8, to); });
+  };
+  EXPECT_EQ(forth(nullptr, 3, &q), says("x"));
+  EXPECT_EQ(forth(&x, 3, nullptr), says("out"));
+  EXPECT_EQ(back(nullptr, 3, &x), says("q"));
+  EXPECT_EQ(back(&q, 3, nullptr), says("x"));
+  EXPECT_EQ(forth(nullptr, 0, nullptr), "no error");
+  EXPECT_EQ(back(nullptr, 0, nullptr), "no error");
 }
 
 TEST(Quantize, TiesGoToEven) {
@@ -195,6 +217,9 @@ TEST(Weights, Errors) {
         [&] { quantize_weights(weights_spec(), w.data(), count, WeightScales::kPerChannel); });
   };
   EXPECT_EQ(of(7), "quantisation: 7 weights are given but the spec has 8");
+  EXPECT_EQ(test::usage_error_of(
+                [] { quantize_weights(weights_spec(), nullptr, 8, WeightScales::kPerTensor); }),
+            "quantisation: w is null, but 8 elements are announced");
   w[5] = kNan;
   EXPECT_EQ(of(8), "quantisation: weight 5 is nan, not a finite number");
   w[3] = -kInf;

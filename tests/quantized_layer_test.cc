@@ -150,6 +150,9 @@ TEST(Layer, BoundsItsSums) {
             "2147483647 at most");
   EXPECT_EQ(with_channels("132104", 128), "no error");
   EXPECT_NE(with_channels("132105", 128), "no error");
+  // Beyond what the result can hold.
+  layer.spec.c = layer.spec.r = layer.spec.s = kMaxDim;
+  EXPECT_EQ(layer.largest_sum(), std::numeric_limits<std::int64_t>::max());
 }
 
 TEST(LayerEpilogue, PutsTheScalesIn) {

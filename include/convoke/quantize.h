@@ -42,11 +42,11 @@ CONVOKE_API void check(const QuantScale& scale, DataType type);
 /// A NaN becomes the integer 0, which is what the kernels' stores of 8-bit outputs make of it; an
 /// infinity saturates. An epilogue multiplies by the rounded 1/scale instead of dividing
 /// (QuantizedLayer::operand), so that at a tie its integer may be a neighbour of this one.
-/// @throws Error kUsage as check().
+/// @throws Error kUsage as check(), or for a null pointer.
 CONVOKE_API void quantize(const float* x, std::size_t count, const QuantScale& scale, DataType type,
                           void* out);
 /// x[i] = scale * f32(q[i] - zero): the difference is exact, the product rounded once.
-/// @throws Error kUsage as check().
+/// @throws Error kUsage as check(), or for a null pointer.
 CONVOKE_API void dequantize(const void* q, std::size_t count, const QuantScale& scale,
                             DataType type, float* x);
 
@@ -62,7 +62,8 @@ struct QuantizedWeights {
 /// m the largest magnitude of the channel (the tensor):
 ///   scale = m / 127 rounded to f32, at least 2^-126; 1 if m is 0
 ///   value = round(w / scale) to nearest, ties to even, kept within [-127, 127]
-/// @throws Error kUsage: a wrong count, a weight that is NaN or infinite (with its index).
+/// @throws Error kUsage: a null pointer, a wrong count, a weight that is NaN or infinite (with its
+/// index).
 CONVOKE_API QuantizedWeights quantize_weights(const ConvSpec& spec, const float* w,
                                               std::size_t count, WeightScales scales);
 
@@ -95,7 +96,8 @@ struct CalibrationMethod {
 /// once.
 class CONVOKE_API Calibrator {
  public:
-  /// @throws Error kUsage naming the first NaN or infinity; then nothing of the piece is counted.
+  /// @throws Error kUsage naming the first NaN or infinity, or for a null pointer; then nothing of
+  /// the piece is counted.
   void add(const float* x, std::size_t count);
 
   /// Values seen, the smallest and the largest of them (0 while there are none).
@@ -141,8 +143,9 @@ struct CONVOKE_API QuantizedLayer {
   void check() const;
 
   /// The largest magnitude that a sum may reach: max |x - x.zero| over x's type, times 127, times
-  /// C/g * R * S. check() wants it within s32: 2147483647. Plans, which know neither the zero point
-  /// nor that no weight is -128, allow C/g * R * S a little less (conv_spec.h).
+  /// C/g * R * S; 2^63 - 1 stands for all beyond. check() wants it within s32: 2147483647. Plans,
+  /// which know neither the zero point nor that no weight is -128, allow C/g * R * S a little less
+  /// (conv_spec.h).
   std::int64_t largest_sum() const;
 
   /// The kernel's epilogue for an expression over reals, in canonical text: with
