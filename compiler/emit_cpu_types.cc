@@ -140,20 +140,24 @@ Value* CpuEmitter::sums_before(Value* sums, Value* r, Value* s) {
 
 Value* CpuEmitter::first_sum(Value* sums, const TapRectangle& taps) {
   if (sums == nullptr) return zero_sum();
-  Value* r_end = max(taps.r_begin, taps.r_end);
-  Value* s_end = max(taps.s_begin, taps.s_end);
+  const PackedWeights& packed = schedule.weights;
+  // Where no tap is valid the range may lie beyond the packed ones, empty.
+  Value* r_begin = min(taps.r_begin, i64(packed.r.end));
+  Value* s_begin = min(taps.s_begin, i64(packed.s.end));
+  Value* r_end = max(r_begin, taps.r_end);
+  Value* s_end = max(s_begin, taps.s_end);
   const auto is_first = [](Value* tap, std::int64_t first) {
     auto* constant = llvm::dyn_cast<llvm::ConstantInt>(tap);
     return constant != nullptr && constant->getSExtValue() == first;
   };
   // Before the first tap in either axis there is nothing.
-  const bool rows = !is_first(taps.r_begin, schedule.weights.r.begin);
-  const bool columns = !is_first(taps.s_begin, schedule.weights.s.begin);
+  const bool rows = !is_first(taps.r_begin, packed.r.begin);
+  const bool columns = !is_first(taps.s_begin, packed.s.begin);
   // Sums wrap, as those of the products do: what is left in the end fits.
   Value* total = sums_before(sums, r_end, s_end);
-  if (rows) total = b.CreateSub(total, sums_before(sums, taps.r_begin, s_end));
-  if (columns) total = b.CreateSub(total, sums_before(sums, r_end, taps.s_begin));
-  if (rows && columns) total = b.CreateAdd(total, sums_before(sums, taps.r_begin, taps.s_begin));
+  if (rows) total = b.CreateSub(total, sums_before(sums, r_begin, s_end));
+  if (columns) total = b.CreateSub(total, sums_before(sums, r_end, s_begin));
+  if (rows && columns) total = b.CreateAdd(total, sums_before(sums, r_begin, s_begin));
   Value* zero = i64(schedule.x_offset);
   if (x_zero != nullptr) zero = b.CreateAdd(zero, x_zero);
   return b.CreateMul(total, splat(b.CreateTrunc(b.CreateNeg(zero), b.getInt32Ty())));

@@ -57,6 +57,10 @@ const Golden kGoldens[] = {
     {"sparse_planes", "mb1ic2ih3oc2kh2 sparsity=unstructured:0.5",
      "sparse,axis=q,mr=2,rows=2,unroll=1", IsaLevel::kAvx2, "vfmadd"},
     {"amx_bf16", "mb1ic32ih4oc16kh1 dtype=bf16", "amx,mr=16,nv=1", IsaLevel::kAmx, "tdpbf16ps"},
+    {"gemm_s8_vnni", "mb1ic3ih2oc16kh2ph1 dtype=s8", "gemm,axis=q,mr=3,nv=1,unroll=1",
+     IsaLevel::kAvx512Vnni, "vpdpbusd"},
+    {"amx_u8_zero_point", "mb1ic64ih4oc16kh1 dtype=u8 quant=zp", "amx,mr=16,nv=1", IsaLevel::kAmx,
+     "tdpbusd"},
 };
 
 std::string emit(const Golden& golden, int format) {

@@ -61,9 +61,6 @@ done2:                                            ; preds = %done4, %loop
 
 loop3:                                            ; preds = %done6, %loop1
   %43 = phi i64 [ 0, %loop1 ], [ %152, %done6 ]
-  store <8 x float> zeroinitializer, ptr %6, align 32
-  store <8 x float> zeroinitializer, ptr %5, align 32
-  store <8 x float> zeroinitializer, ptr %4, align 32
   %44 = add nsw i64 %43, -1
   %45 = sub nsw i64 0, %44
   %46 = call i64 @llvm.smax.i64(i64 %45, i64 0)
@@ -74,6 +71,9 @@ loop3:                                            ; preds = %done6, %loop1
   %51 = add nsw i64 %50, 1
   %52 = call i64 @llvm.smin.i64(i64 %51, i64 3)
   %53 = select i1 %49, i64 %52, i64 0
+  store <8 x float> zeroinitializer, ptr %6, align 32
+  store <8 x float> zeroinitializer, ptr %5, align 32
+  store <8 x float> zeroinitializer, ptr %4, align 32
   %54 = icmp slt i64 %47, %53
   br i1 %54, label %loop5, label %done6
 

@@ -68,9 +68,6 @@ done2:                                            ; preds = %done4, %loop
 
 loop3:                                            ; preds = %done6, %loop1
   %48 = phi i64 [ 0, %loop1 ], [ %102, %done6 ]
-  store <8 x float> zeroinitializer, ptr %6, align 32
-  store <8 x float> zeroinitializer, ptr %5, align 32
-  store <8 x float> zeroinitializer, ptr %4, align 32
   %49 = add nsw i64 %48, -1
   %50 = sub nsw i64 0, %49
   %51 = call i64 @llvm.smax.i64(i64 %50, i64 0)
@@ -81,6 +78,9 @@ loop3:                                            ; preds = %done6, %loop1
   %56 = add nsw i64 %55, 1
   %57 = call i64 @llvm.smin.i64(i64 %56, i64 3)
   %58 = select i1 %54, i64 %57, i64 0
+  store <8 x float> zeroinitializer, ptr %6, align 32
+  store <8 x float> zeroinitializer, ptr %5, align 32
+  store <8 x float> zeroinitializer, ptr %4, align 32
   %59 = add nsw i64 %48, -1
   %60 = mul nsw i64 %59, 96
   %61 = getelementptr i8, ptr %45, i64 %60
