@@ -6,12 +6,20 @@
 
 namespace convoke {
 
-std::int64_t amx_depth(const ConvSpec& spec) {
-  const std::int64_t four_bytes = 4 / size_of(spec.x_type);
-  for (std::int64_t depth = 16 * four_bytes; depth > 0; depth -= four_bytes) {
-    if (spec.c_per_group() % depth == 0) return depth;
-  }
-  return 0;
+AmxDepth amx_depth(const CpuSchedule& schedule) {
+  const PackedWeights& packed = schedule.weights;
+  const auto largest = [&](std::int64_t products) {
+    std::int64_t depth = std::int64_t{kAmxRows} * packed.pair;
+    while (products % depth != 0) depth -= packed.pair;  // a pair divides them
+    return depth;
+  };
+  AmxDepth depth;
+  depth.channels = (packed.kc + packed.pair - 1) / packed.pair * packed.pair;
+  depth.tap = largest(depth.channels);
+  const std::int64_t row = packed.s.size() * depth.channels;
+  if (schedule.merged && row / largest(row) < packed.s.size() * (depth.channels / depth.tap))
+    depth.row = largest(row);
+  return depth;
 }
 
 AmxSplit amx_split(int pixels, int tiles) {
@@ -32,10 +40,6 @@ std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const
   const bool integer = is_integer(spec.x_type) && spec.w_type == DataType::kS8;
   if (!integer && (spec.x_type != DataType::kBf16 || spec.w_type != DataType::kBf16))
     return "amx multiplies bf16 by bf16, and s8 or u8 by s8, only";
-  if (spec.x_layout != Layout::kNhwc) return "amx reads nhwc images only";
-  if (amx_depth(spec) == 0)
-    return fmt::format("amx needs a C/g that {} divides ({})", 4 / size_of(spec.x_type),
-                       spec.c_per_group());
   if (config.mr % kAmxRows != 0 || config.mr < kAmxRows || config.nv < 1) {
     return fmt::format("amx needs mr as a multiple of {} and nv of at least 1 (mr={}, nv={})",
                        kAmxRows, config.mr, config.nv);
@@ -57,6 +61,9 @@ std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const
   if (spec.live_r().size() == 0 || spec.live_s().size() == 0)
     return "no tap is live; direct does this";
   const CpuSchedule schedule = make_cpu_schedule(spec, config, isa);
+  if (schedule.scratch_bytes > kMaxScratchBytes)
+    return fmt::format("the input and the sums of a task take {} bytes of scratch, more than {}",
+                       schedule.scratch_bytes, kMaxScratchBytes);
   if (schedule.flat && spec.p % schedule.rows_per_task != 0) {
     return fmt::format("rows={} must divide P={} for a 1x1 filter", config.rows, spec.p);
   }

@@ -20,9 +20,16 @@ inline constexpr int kAmxRows = 16;  ///< rows of a tile register
 inline constexpr int kAmxRegisters = 8;
 inline constexpr int kAmxTileBytes = 1024;
 
-/// Channels of one tile multiplication: the largest even divisor of C/g up to 32, 0 if there is
-/// none.
-std::int64_t amx_depth(const ConvSpec& spec);
+/// Products of one tile multiplication: what a tile register's row of 64 bytes holds, or the
+/// largest part of that which divides the sum.
+struct AmxDepth {
+  std::int64_t channels = 0;  ///< of a tap: C/g, or what staging pads it to
+  std::int64_t tap = 0;       ///< of them in one multiplication
+  /// Elements of all taps of a filter row in one, where those follow each other in the image and
+  /// that takes fewer multiplications; else 0.
+  std::int64_t row = 0;
+};
+AmxDepth amx_depth(const CpuSchedule& schedule);
 
 /// Pixels of each pixel tile, and the first pixel of each, when a register tile holds `pixels` of
 /// at most tiles * 16. A tile that would be empty repeats the last pixel; its result is not read.

@@ -168,8 +168,9 @@ class Model {
   /// A tile product of 16 x 16 sums takes 16 cycles whatever its depth; a tile load takes 8.
   double amx_step(double pixels, double vectors) const {
     const double tiles = std::ceil(pixels / kAmxRows);
+    const AmxDepth steps = amx_depth(schedule_);
     const double depth =
-        static_cast<double>(std::max<std::int64_t>(amx_depth(spec_), 1)) / schedule_.weights.pair;
+        static_cast<double>(std::max(steps.tap, steps.row)) / schedule_.weights.pair;
     return std::max(16 * tiles * vectors, 8 * (tiles + vectors)) / depth;
   }
 

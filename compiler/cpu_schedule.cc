@@ -38,9 +38,11 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
   schedule.dot = type == PackedType::kBf16 && !amx;
   schedule.integer = type == PackedType::kS8 || type == PackedType::kS16;
   if (fours && spec.x_type == DataType::kS8) schedule.x_offset = 128;
-  const bool as_it_is = fours ? spec.x_type == DataType::kU8 && spec.c_per_group() % 4 == 0
-                              : spec.x_type == DataType::kF32;
-  schedule.staged = !schedule.dot && !amx && (!as_it_is || spec.x_layout != Layout::kNhwc);
+  const bool whole = spec.c_per_group() % channels_of(type) == 0;
+  const bool as_it_is = amx || schedule.dot ? whole
+                        : fours             ? whole && schedule.x_offset == 0
+                                            : spec.x_type == DataType::kF32;
+  schedule.staged = !as_it_is || spec.x_layout != Layout::kNhwc;
   ConvSpec packed = spec;
   packed.k = spec.groups * packed_filters(spec, config);
   schedule.weights = make_packed_weights(packed, config.nv, isa.lanes(), config.kc, type);
@@ -64,12 +66,13 @@ CpuSchedule make_gemm_schedule(const ConvSpec& spec, const CpuConfig& config, co
   const std::int64_t panels = last.first + last.count;
   schedule.panels_per_task = config.kb == 0 ? panels : std::min<std::int64_t>(config.kb, panels);
   schedule.filter_blocks = ceil_div(panels, schedule.panels_per_task);
-  if (amx) {
-    // The accumulators of one register tile, on their way to the epilogue.
-    schedule.scratch_bytes = std::int64_t{config.mr} * config.nv * isa.lanes() * 4;
-  } else if (schedule.staged) {
+  if (schedule.staged) {
     schedule.image_bytes = staged_rows * spec.w * gemm_pixel_bytes(spec, schedule);
     schedule.scratch_bytes = schedule.images_per_task * schedule.image_bytes;
+  }
+  if (amx) {
+    schedule.sums = ceil_div(schedule.scratch_bytes, 64) * 64;
+    schedule.scratch_bytes = schedule.sums + std::int64_t{config.mr} * config.nv * isa.lanes() * 4;
   }
   if (sparse_form(spec, config) == SparseForm::kChannels) {
     schedule.sums = ceil_div(schedule.scratch_bytes, 64) * 64;

@@ -76,6 +76,9 @@ struct PackedWeights {
   }
 };
 
+/// Most scratch of a worker: an image is converted whole only where that is not more than this.
+inline constexpr std::int64_t kMaxScratchBytes = std::int64_t{64} << 20;
+
 /// The scratch of the sparse family (planar_tiles.h). A tile is tile_rows output rows by
 /// tile_vectors vectors of columns. Tiles cover a task's rows and columns and may reach beyond: the
 /// scratch does too, and what is computed there is not stored.
@@ -110,8 +113,8 @@ struct CpuSchedule {
   std::int64_t filter_blocks = 1, panels_per_task = 1;
   bool flat = false;  ///< a 1x1 filter without stride or padding: the rows of a task form one axis
                       ///< of pixels
-  bool staged = false;   ///< the input of a task is first converted to f32 nhwc in scratch, or to
-                         ///< s16 or u8 with a multiple of two or four channels (integer)
+  bool staged = false;   ///< the input of a task is first converted to nhwc in scratch, of the
+                         ///< packed weights' type, with a multiple of `pair` channels
   bool merged = false;   ///< the taps of a filter row follow each other in the input and in a panel
   bool dot = false;      ///< bf16 pairs are multiplied by vdpbf16ps
   bool integer = false;  ///< sums are s32: of pairs of s16 or fours of u8 by s8 (gemm), of fours of
@@ -120,8 +123,8 @@ struct CpuSchedule {
   std::int64_t x_offset = 0;
   SparseTables sparse;
   PlanarShape planar;  ///< kPlanar
-  /// kChannels: byte offset in scratch of the task's sums, f32 [image][row][column][filter of the
-  /// task], and the length of the last axis, whole panels.
+  /// Byte offset in scratch of sums on their way to y. kChannels: f32 [image][row][column][filter
+  /// of the task], and the length of the last axis, whole panels. amx: of one register tile.
   std::int64_t sums = 0, sums_filters = 0;
 
   std::int64_t image_blocks(std::int64_t n) const {

@@ -171,8 +171,8 @@ class CpuEmitter {
   Value *task_begin_, *task_end_;
 };
 
-/// Converts the input that a task reads (CpuSchedule::staged) to [image][h][w][C/g] in scratch, C/g
-/// even if the elements are s16; returns the pointer that stands for image 0, row 0.
+/// Converts the input that a task reads (CpuSchedule::staged) to [image][h][w][C/g] in scratch;
+/// returns the pointer that stands for image 0, row 0.
 llvm::Value* emit_staging(CpuEmitter& e, const CpuEmitter::Task& task);
 
 /// The families; each emits the whole body of the function.

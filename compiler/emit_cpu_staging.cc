@@ -1,6 +1,7 @@
-// Converts the images of a gemm task, whose input is not f32 nhwc: to f32 nhwc in scratch, or those
-// of 8 bits to s16, less the zero point, with an even number of channels, or to u8 (s8 with an
-// offset) with a multiple of four. The missing channels meet weights of zero.
+// Converts the images of a gemm or amx task, where they are not what is multiplied: to nhwc in
+// scratch, of f32; or of s16, less the zero point; or as they are, but for the offset that makes s8
+// u8. Where two or four channels are multiplied at once, their number is made whole with zeros,
+// which meet weights of zero.
 #include "compiler/emit_cpu_common.h"
 
 namespace convoke {
@@ -59,8 +60,9 @@ class Staging {
         const std::int64_t pixels = width_ * x_size_ / pixel_bytes_;
         done = spec.w / pixels * pixels;
         e.loop(0, done, pixels, [&](Value* col) {
-          convert_integers(e.offset(from, e.mul(col, cg)), e.offset(to, e.mul(col, pixel_bytes_)),
-                           pixels, cg, pixel_bytes_ / x_size_);
+          convert_narrow(e.offset(from, e.mul(col, cg * size)),
+                         e.offset(to, e.mul(col, pixel_bytes_)), pixels, cg,
+                         pixel_bytes_ / x_size_);
         });
       }
       e.loop(done, spec.w, 1, [&](Value* col) {
@@ -74,12 +76,12 @@ class Staging {
     Value* first =
         e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w * size);
     Value* from = e.offset(e.x, first);
-    if (schedule.integer) {
+    if (x_size_ != 4) {
       e.loop(0, spec.w, 1, [&](Value* col) {
         Value* pixel = e.offset(to, e.mul(col, pixel_bytes_));
         auto element = [&](Value* c, std::int64_t padded) {
-          convert_integers(e.offset(from, e.add(e.mul(c, plane), col)),
-                           e.offset(pixel, e.mul(c, x_size_)), 1, 1, padded);
+          convert_narrow(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))),
+                         e.offset(pixel, e.mul(c, x_size_)), 1, 1, padded);
         };
         e.loop(0, cg - 1, 1, [&](Value* c) { element(c, 1); });
         element(e.i64(cg - 1), pixel_bytes_ / x_size_ - (cg - 1));
@@ -112,10 +114,10 @@ class Staging {
     const int width = static_cast<int>(width_);
     const std::int64_t whole = count / width * width;
     auto block = [&](Value* at, int elements) {
-      if (schedule.integer) {
+      if (x_size_ != 4) {
         const std::int64_t pair = schedule.weights.pair;
-        return convert_integers(e.offset(from, at), e.offset(to, e.mul(at, x_size_)), 1, elements,
-                                (elements + pair - 1) / pair * pair);
+        return convert_narrow(e.offset(from, e.mul(at, size)), e.offset(to, e.mul(at, x_size_)), 1,
+                              elements, (elements + pair - 1) / pair * pair);
       }
       Value* value = e.load_vector(e.offset(from, e.mul(at, size)), spec.x_type, e.lanes, elements);
       e.store_vector(value, e.offset(to, e.mul(at, 4)), DataType::kF32, elements);
@@ -125,11 +127,11 @@ class Staging {
   }
 
   /// `pixels` of `channels` elements that follow each other, each padded to `padded` with zeros.
-  void convert_integers(Value* from, Value* to, std::int64_t pixels, std::int64_t channels,
-                        std::int64_t padded) {
+  void convert_narrow(Value* from, Value* to, std::int64_t pixels, std::int64_t channels,
+                      std::int64_t padded) {
     const auto elements = static_cast<int>(pixels * channels);
     Value* value = nullptr;
-    if (x_size_ == 1) {
+    if (x_size_ == size_of(spec.x_type)) {
       value = e.load_stored(from, spec.x_type, elements, elements);
       if (schedule.x_offset != 0)  // + 128 modulo 256
         value = e.b.CreateXor(value, llvm::ConstantInt::get(value->getType(), 0x80));
@@ -165,7 +167,7 @@ class Staging {
   const CpuSchedule& schedule;
   const std::int64_t x_size_, pixel_bytes_, row_bytes_;
   const std::int64_t width_ =
-      schedule.integer ? schedule.weights.pair * e.lanes : e.lanes;  ///< elements of a vector
+      schedule.weights.pair * std::int64_t{e.lanes};  ///< elements of a vector
 };
 
 }  // namespace

@@ -12,7 +12,6 @@ namespace {
 
 /// Fused multiply-adds in the code of one kernel: about 0.1 s of compile time (measured, LLVM 19).
 constexpr std::int64_t kMaxCodeFmas = 12000;
-constexpr std::int64_t kMaxScratchBytes = std::int64_t{64} << 20;
 /// Elements of an image of which several are walked side by side: more would share no cache line's
 /// neighbourhood, and gain nothing over axis=q.
 constexpr std::int64_t kMaxBatchedImage = std::int64_t{1} << 28;

@@ -9,7 +9,6 @@
 namespace convoke {
 namespace {
 
-constexpr std::int64_t kMaxScratchBytes = std::int64_t{64} << 20;
 /// Displacements in the code and offsets in the lists are signed 32-bit.
 constexpr std::int64_t kMaxDisplacement = std::int64_t{1} << 30;
 

@@ -7,8 +7,10 @@
 #include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <map>
 
 #include "autotune/fill.h"
@@ -259,9 +261,11 @@ TEST_P(EmulatedLevel, EightBitProblemsAreTheFormula) {
     spec.epilogue = Epilogue::parse(spec.epilogue).text();
     const std::vector<KernelConfig> space = target_->enumerate(spec);
     ASSERT_FALSE(space.empty()) << print_spec(spec);
-    KernelConfig config = space[random.pick(0, static_cast<std::int64_t>(space.size()) - 1)];
-    for (const KernelConfig& other : space)
-      if (i % 2 == 0 && other.cpu.family == CpuFamily::kAmx) config = other;
+    std::vector<KernelConfig> of_amx;
+    std::copy_if(space.begin(), space.end(), std::back_inserter(of_amx),
+                 [](const KernelConfig& one) { return one.cpu.family == CpuFamily::kAmx; });
+    const auto& from = i % 2 == 0 && !of_amx.empty() ? of_amx : space;
+    const KernelConfig config = from[random.pick(0, static_cast<std::int64_t>(from.size()) - 1)];
     const VerifyResult result = Verifier(*target_, spec, i).check(config);
     EXPECT_EQ(result.verdict, Verdict::kPassed)
         << print_spec(spec) << " --config " << print_config(config) << ": " << result.reason;
