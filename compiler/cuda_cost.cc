@@ -51,30 +51,6 @@ double macs_per_cycle(const ConvConfig& c, const CudaDevice& d) {
   return c.sparse == cuda::Sparse::kPairs ? kPairsRate * dense : dense;
 }
 
-/// Bytes that have to cross HBM, as microseconds: every input once, every output once.
-double memory_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
-                 std::int64_t batch) {
-  // Rows and columns between the strides of a small filter are never read.
-  const double rows =
-      std::min(1.0, static_cast<double>(spec.p * spec.r) / static_cast<double>(spec.h));
-  const double columns =
-      spec.c_per_group() * size_of(spec.x_type) < 64  // they share their sectors with others
-          ? 1.0
-          : std::min(1.0, static_cast<double>(spec.q * spec.s) / static_cast<double>(spec.w));
-  // Of pruned input channels whole sectors are left out.
-  const double read = c.sparse != cuda::Sparse::kLists || !c.per_input  ? 1
-                      : c.unit_c * size_of(spec.x_type) >= kSectorBytes ? reduction_share(spec, c)
-                                                                        : 1;
-  const double x =
-      static_cast<double>(spec.x_elements(batch)) * size_of(spec.x_type) * rows * columns * read;
-  const double w = static_cast<double>(cuda::reads_packed_weights(c) ? cuda::packed_elements(c)
-                                                                     : spec.w_elements()) *
-                   size_of(spec.w_type);
-  const double y = static_cast<double>(spec.y_elements(batch)) * size_of(spec.y_type);
-  const double per_us = d.memory_gb_s * 1e3;
-  return (x + w) / (per_us * kReadShare) + y / (per_us * kWriteShare);
-}
-
 double combine(double memory, double rest) {
   return std::max(memory, rest) + kUnhidden * std::min(memory, rest);
 }
@@ -123,7 +99,7 @@ class GemmModel {
       cycles += (full > 0 ? steps_ : most_steps_) * step_cycles(shared) + shared * edge_cycles();
     }
     cycles += kEdgeLatency;
-    return kLaunchUs + combine(memory_us(spec_, c_, d_, batch_), cycles / cycles_per_us) +
+    return kLaunchUs + combine(cuda_memory_us(spec_, c_, d_, batch_), cycles / cycles_per_us) +
            split_us(cycles_per_us);
   }
 
@@ -203,17 +179,20 @@ class GemmModel {
 double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
                  std::int64_t batch) {
   const double m = c.block_m, n = c.block_n, size = cuda::size_of(c.x_type);
-  // 2-byte elements are widened first; four bytes are multiplied at once, but one channel alone.
-  const bool dots = size == 1 && c.family == Family::kDirect && c.block_k >= 4;
-  const double convert = size == 2 ? 1.5 : dots ? 0.5 : size == 1 ? 3 : 1;
+  // 2-byte elements are widened first; four bytes are multiplied at once, but by `direct` not of
+  // one channel alone.
+  const bool depthwise = c.family == Family::kDepthwise;
+  const double bytes = depthwise ? 1 : c.block_k >= 4 ? 0.5 : 3;
+  const double convert = size == 2 ? 1.5 : size == 1 ? bytes : 1;
   const double taps = spec.mean_valid_r() * spec.mean_valid_s();
   double items = 0, loads = 0, steps = 0, macs = 0;  // of a thread, loads in cycles of a warp
-  if (c.family == Family::kDepthwise) {
-    const double columns = static_cast<double>(cuda::depthwise_columns(c).count);
+  if (depthwise) {
     items = static_cast<double>(cuda::depthwise_items(c) * batch);
     steps = c.block_k * spec.mean_valid_r();
-    loads = columns * std::max(1.0, n * size / 4);
-    macs = m * n * static_cast<double>(c.s);
+    loads = static_cast<double>(cuda::depthwise_input_words(c));
+    // Neighbouring threads' filters lie far apart.
+    if (!cuda::depthwise_keeps_filters(c)) loads += n * static_cast<double>(c.s) * kScatteredLoad;
+    macs = static_cast<double>(cuda::depthwise_row_fmas(c));
   } else {
     items = static_cast<double>(cuda::direct_items(c) * batch);
     steps = taps * static_cast<double>(spec.c_per_group()) / c.block_k;
@@ -226,11 +205,38 @@ double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
   const double step = std::max(loads, macs / 4 * convert) + kScalarStep;
   const double warps = std::ceil(items / 32 / d.multiprocessors);  // of a multiprocessor
   const double cycles = steps * std::max(warps * step, kScalarLatency);
-  return kLaunchUs + combine(memory_us(spec, c, d, batch),
+  return kLaunchUs + combine(cuda_memory_us(spec, c, d, batch),
                              (cycles + kLoadLatency) / (d.clock_ghz * kUnderLoad * 1e3));
 }
 
 }  // namespace
+
+double cuda_memory_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
+                      std::int64_t batch) {
+  // Rows and columns between the strides of a small filter are never read.
+  const double rows =
+      std::min(1.0, static_cast<double>(spec.p * spec.r) / static_cast<double>(spec.h));
+  const double columns =
+      spec.c_per_group() * size_of(spec.x_type) < 64  // they share their sectors with others
+          ? 1.0
+          : std::min(1.0, static_cast<double>(spec.q * spec.s) / static_cast<double>(spec.w));
+  // Of pruned input channels whole sectors are left out.
+  const double read = c.sparse != cuda::Sparse::kLists || !c.per_input  ? 1
+                      : c.unit_c * size_of(spec.x_type) >= kSectorBytes ? reduction_share(spec, c)
+                                                                        : 1;
+  const double x =
+      static_cast<double>(spec.x_elements(batch)) * size_of(spec.x_type) * rows * columns * read;
+  const auto w =
+      static_cast<double>(cuda::reads_packed_weights(c) ? cuda::packed_bytes(c)
+                                                        : spec.w_elements() * size_of(spec.w_type));
+  const auto outputs = static_cast<double>(spec.y_elements(batch));
+  double tensors = 0;  // bytes that the epilogue reads for an output
+  for (int i = 0; i < c.operands; ++i)
+    if ((c.per_channel_operands >> i & 1) == 0) tensors += cuda::size_of(cuda::operand_type(c, i));
+  const double per_us = d.memory_gb_s * 1e3;
+  return (x + w + outputs * tensors) / (per_us * kReadShare) +
+         outputs * size_of(spec.y_type) / (per_us * kWriteShare);
+}
 
 int cuda_resident_threads(const CudaDevice& d) {
   if (d.capability == 75) return 1024;

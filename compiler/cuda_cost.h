@@ -18,6 +18,11 @@ inline constexpr std::int64_t kCudaOpenBatchImages = 16;
 /// @pre why_illegal_cuda(spec, config, device) is empty
 double predict_cuda_us(const ConvSpec& spec, const CudaConfig& config, const CudaDevice& device);
 
+/// Of them, what memory takes: images (but for rows and columns that no tap meets, and pruned
+/// channels), weights as they are read and tensor operands of the epilogue once, outputs once.
+double cuda_memory_us(const ConvSpec& spec, const cuda::ConvConfig& config,
+                      const CudaDevice& device, std::int64_t batch);
+
 /// Most threads that a multiprocessor holds.
 int cuda_resident_threads(const CudaDevice& device);
 /// Registers that a thread of a GEMM kernel wants: accumulators, fragments of a step, addresses.

@@ -1,5 +1,9 @@
 #include "compiler/cuda_direct.h"
 
+#include <algorithm>
+
+#include "templates/depthwise_config.h"
+
 namespace convoke {
 namespace {
 
@@ -35,7 +39,8 @@ void enumerate_cuda_depthwise(const ConvSpec& spec,
                               const std::function<void(const CudaConfig&)>& add) {
   if (spec.c_per_group() != 1 || spec.x_layout != spec.y_layout) return;
   const bool nhwc = spec.x_layout == Layout::kNhwc;
-  const int widest = nhwc ? common_power(spec.k, 16 / size_of(spec.x_type)) : 1;
+  const int most = std::min(cuda::kMaxDepthwiseFilters, 16 / size_of(spec.x_type));
+  const int widest = nhwc ? common_power(spec.k, most) : 1;
   for (int bn = widest; 4 * bn >= widest && bn >= 1; bn /= 2)
     // 7 and 14 are the rows of the last layers of most networks.
     for (const int bm : {1, 2, 4, 7, 8, 14})

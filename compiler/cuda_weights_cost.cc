@@ -11,7 +11,7 @@
 namespace convoke {
 namespace {
 
-constexpr double kLaunchUs = 0.7, kUnderLoad = 0.88, kReadShare = 0.875, kWriteShare = 0.71;
+constexpr double kLaunchUs = 0.7, kUnderLoad = 0.88;
 constexpr double kL2Bytes = 36;           ///< per cycle and multiprocessor
 constexpr double kFetchBytes = 32;        ///< of instructions that are run once, the same
 constexpr double kStageLatency = 900;     ///< of a batch of loads from memory and the barriers
@@ -62,12 +62,6 @@ ChunkCycles multiplying(const cuda::ConvConfig& c, double keep) {
   return {std::max(shared, rows * instructions / 4), std::max(fetch, instructions * 2) + 100};
 }
 
-double memory_us(const ConvSpec& spec, const CudaDevice& d, std::int64_t batch) {
-  const double x = static_cast<double>(spec.x_elements(batch)) * size_of(spec.x_type);
-  const double y = static_cast<double>(spec.y_elements(batch)) * size_of(spec.y_type);
-  return x / (d.memory_gb_s * 1e3 * kReadShare) + y / (d.memory_gb_s * 1e3 * kWriteShare);
-}
-
 }  // namespace
 
 double predict_cuda_sparse_us(const ConvSpec& spec, const cuda::ConvConfig& c, const CudaDevice& d,
@@ -88,7 +82,7 @@ double predict_cuda_sparse_us(const ConvSpec& spec, const cuda::ConvConfig& c, c
   const double full = std::floor(blocks / slots), rest = blocks - full * slots;
   double cycles = full * round(resident);
   if (rest > 0) cycles += round(std::ceil(rest / d.multiprocessors));
-  const double memory = memory_us(spec, d, batch);
+  const double memory = cuda_memory_us(spec, c, d, batch);
   return kLaunchUs + std::max(memory, cycles / (d.clock_ghz * kUnderLoad * 1e3));
 }
 

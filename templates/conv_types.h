@@ -102,6 +102,8 @@ constexpr bool is_integer(Type t) { return t == Type::kS8 || t == Type::kU8; }
 constexpr int size_of(Type t) {
   return is_integer(t) ? 1 : t == Type::kF16 || t == Type::kBf16 ? 2 : 4;
 }
+/// Bytes of the pieces that an aligned row moves in.
+constexpr int widest_piece(int row_bytes) { return row_bytes < 16 ? row_bytes : 16; }
 /// Of the elements of a tensor operand of the epilogue.
 constexpr Type operand_type(const ConvConfig& c, int i) {
   const unsigned type = c.operand_types >> 4 * i & 15;

@@ -5,15 +5,16 @@
 #pragma once
 
 #include "templates/conv_types.h"
+#include "templates/depthwise_columns.h"
 #include "templates/direct_config.h"
 
 namespace convoke::cuda {
 
 constexpr int kDepthwiseThreads = 128;
-constexpr int kMaxDepthwiseColumns = 64;  ///< input columns of a thread, also bounds registers
-constexpr int kMaxDepthwiseTaps = 32;     ///< of a filter's row, all unrolled
-constexpr int kMaxFilterWords = 64;       ///< registers that hold a thread's filters
-constexpr int kMaxDepthwiseFmas = 640;  ///< of the unrolled code (twice: with and without borders)
+constexpr int kMaxDepthwiseFilters = 8;  ///< of a thread
+constexpr int kMaxFilterWords = 64;      ///< registers that hold a thread's filters
+constexpr int kMaxUnrolledWords = 200;   ///< registers of filters, sums, and all rows of the input
+constexpr int kMaxDepthwiseFmas = 640;   ///< of the unrolled code (twice: with and without borders)
 
 /// Input channels that a thread's filters read, side by side.
 constexpr int depthwise_inputs(const ConvConfig& c) {
@@ -21,39 +22,39 @@ constexpr int depthwise_inputs(const ConvConfig& c) {
   return multiplier < c.block_n ? static_cast<int>(c.block_n / multiplier) : 1;
 }
 
-/// The input columns that a thread's outputs read, relative to the first output's tap 0, ascending,
-/// each once; count is kMaxDepthwiseColumns + 1 if there are more.
-struct Columns {
-  int count = 0;
-  long long at[kMaxDepthwiseColumns] = {};
-};
-constexpr Columns depthwise_columns(const ConvConfig& c) {
-  Columns columns;
-  long long last = -1;
-  while (true) {
-    long long next = -1;  // the smallest column beyond the last one
-    for (int m = 0; m < c.block_m; ++m)
-      for (int s = 0; s < c.s; ++s) {
-        const long long column = m * c.stride_w + s * c.dilation_w;
-        if (column > last && (next < 0 || column < next)) next = column;
-      }
-    if (next < 0) return columns;
-    if (columns.count == kMaxDepthwiseColumns) {
-      ++columns.count;
-      return columns;
-    }
-    columns.at[columns.count++] = last = next;
-  }
+/// Instructions that multiply a row of the image by a row of taps. Of 8-bit types dots (a gathered
+/// word takes about two), else one a product.
+constexpr long long depthwise_row_fmas(const ConvConfig& c) {
+  if (!is_integer(c.x_type)) return c.s * c.block_m * c.block_n;
+  const Dots dots = depthwise_dots(c);
+  return dots.count * c.block_n + 2 * dots.words * depthwise_inputs(c);
 }
-
-/// Registers for all taps of a thread's filters.
+/// Registers for all taps of a thread's filters. Rows of 8-bit taps are whole words.
 constexpr long long depthwise_filter_words(const ConvConfig& c) {
-  return ceil_div(c.r * c.s * c.block_n * size_of(c.x_type), 4);
+  return is_integer(c.x_type) ? c.r * tap_words(c) * c.block_n
+                              : ceil_div(c.r * c.s * c.block_n * size_of(c.x_type), 4);
 }
-/// Whether they are loaded once for all rows; otherwise a row of taps at a time.
+/// Registers that the input columns of a row are loaded into.
+constexpr long long depthwise_input_words(const ConvConfig& c) {
+  const long long bytes = depthwise_inputs(c) * depthwise_piece_columns(c) * size_of(c.x_type);
+  return depthwise_pieces(c).count * ceil_div(bytes, 4);
+}
+/// Whether they are loaded once for all rows; otherwise a row of taps at a time. Rows of kept taps
+/// are unrolled, and nothing keeps ptxas from loading all rows of 8-bit images first.
 constexpr bool depthwise_keeps_filters(const ConvConfig& c) {
-  return depthwise_filter_words(c) <= kMaxFilterWords &&
-         c.r * c.s * c.block_m * c.block_n <= kMaxDepthwiseFmas;
+  const long long filters = depthwise_filter_words(c);
+  if (filters > kMaxFilterWords || c.r * depthwise_row_fmas(c) > kMaxDepthwiseFmas) return false;
+  return !is_integer(c.x_type) ||
+         filters + c.r * depthwise_input_words(c) + c.block_m * c.block_n <= kMaxUnrolledWords;
+}
+/// Registers that a row of taps is multiplied from.
+constexpr long long depthwise_row_words(const ConvConfig& c) {
+  return (is_integer(c.x_type) ? depthwise_dots(c).patterns : c.s) * c.block_n;
+}
+/// Whether no row makes them anew from memory, or, of 8-bit types, from other words.
+constexpr bool depthwise_keeps_patterns(const ConvConfig& c) {
+  return depthwise_keeps_filters(c) &&
+         (!is_integer(c.x_type) || c.r * depthwise_row_words(c) <= kMaxFilterWords);
 }
 
 /// Threads for one image.
@@ -71,10 +72,11 @@ constexpr int depthwise_row(const ConvConfig& c) {
   return is_power_of_two(c.block_m) && c.q % c.block_m == 0 ? c.block_m : 1;
 }
 constexpr int depthwise_alignment(const ConvConfig& c) {
-  const int outputs = depthwise_row(c) * widest_output(c);
-  const int filters = c.block_n * size_of(c.x_type);
-  const int bytes = outputs > filters ? outputs : filters;
-  return depthwise_row(c) == 1 && c.block_n == 1 ? 1 : bytes < 16 ? bytes : 16;
+  const int stored = depthwise_row(c) * widest_output(c);
+  const int loaded = c.block_n * depthwise_piece_columns(c) * size_of(c.x_type);
+  const int bytes = stored > loaded ? stored : loaded;
+  const bool by_element = depthwise_row(c) * c.block_n * depthwise_piece_columns(c) == 1;
+  return by_element ? 1 : widest_piece(bytes);
 }
 
 /// Why the depthwise family cannot run this, or null.
@@ -82,8 +84,10 @@ constexpr const char* why_illegal_depthwise(const ConvConfig& c) {
   constexpr int kMaxOutputs = 64;
   if (c.c != c.groups) return "depthwise needs one input channel a group";
   if (c.x_layout != c.y_layout) return "depthwise needs x and y in one layout";
-  if (c.block_m < 1 || c.block_m > 16) return "bm must be 1 to 16 outputs of a row";
-  if (!is_power_of_two(c.block_n) || c.block_n > 8) return "bn must be 1, 2, 4 or 8 filters";
+  if (c.block_m < 1 || c.block_m > kMaxDepthwiseOutputs)
+    return "bm must be 1 to 16 outputs of a row";
+  if (!is_power_of_two(c.block_n) || c.block_n > kMaxDepthwiseFilters)
+    return "bn must be 1, 2, 4 or 8 filters";
   if (c.block_k < 1 || c.block_k > 64) return "bk must be 1 to 64 rows";
   if (c.block_n > 1 && c.x_layout == Layout::kNchw) return "bn must be 1 in nchw";
   if (c.block_n * size_of(c.x_type) > 16) return "bn filters must not exceed 16 bytes of x";
@@ -95,9 +99,9 @@ constexpr const char* why_illegal_depthwise(const ConvConfig& c) {
   if (c.s > kMaxDepthwiseTaps) return "filter rows of more than 32 taps are for the direct family";
   if (depthwise_columns(c).count > kMaxDepthwiseColumns)
     return "bm outputs read more than 64 columns: a smaller bm";
-  if (!depthwise_keeps_filters(c) && c.s * c.block_n > kMaxFilterWords)
-    return "a row of taps of bn filters exceeds 64 registers: a smaller bn";
-  if (!depthwise_keeps_filters(c) && c.s * c.block_m * c.block_n > kMaxDepthwiseFmas)
+  if (!depthwise_keeps_patterns(c) && depthwise_row_words(c) > kMaxFilterWords)
+    return "a row of taps of bn filters exceeds 64 registers: a smaller bm or bn";
+  if (!depthwise_keeps_filters(c) && depthwise_row_fmas(c) > kMaxDepthwiseFmas)
     return "a row of taps at bm outputs of bn filters is too much code: a smaller bm or bn";
   return nullptr;
 }

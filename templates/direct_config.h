@@ -40,8 +40,6 @@ constexpr unsigned direct_blocks(const ConvConfig& c, long long n) {
 }
 /// As many as leave the registers for which nothing spills (tried on sm_75 to sm_120).
 constexpr int direct_min_blocks(const ConvConfig& c) { return c.block_m * c.block_n <= 4 ? 4 : 2; }
-/// Bytes of the pieces that an aligned row moves in.
-constexpr int widest_piece(int row_bytes) { return row_bytes < 16 ? row_bytes : 16; }
 /// Pieces of block_k channels need their size; single elements need no more than they have.
 constexpr int direct_alignment(const ConvConfig& c) {
   return c.block_k > 1 ? c.block_k * size_of(c.x_type) : 1;

@@ -83,28 +83,21 @@ struct Element<Type::kBf16> {
   }
 };
 
-template <>
-struct Element<Type::kS8> {
-  using Storage = signed char;
+template <Type kType, typename Byte>
+struct ByteElement {
+  using Storage = Byte;
   static __device__ __forceinline__ float widen(Storage stored) { return stored; }
   static __device__ __forceinline__ Storage narrow(float value) {
     return static_cast<Storage>(narrow(value, 0, 0, 0));
   }
   static __device__ __forceinline__ unsigned narrow(float a, float b, float c, float d) {
-    return ptx::s8x4_of(a, b, c, d);
+    return ptx::bytes_of<kType>(a, b, c, d);
   }
 };
 template <>
-struct Element<Type::kU8> {
-  using Storage = unsigned char;
-  static __device__ __forceinline__ float widen(Storage stored) { return stored; }
-  static __device__ __forceinline__ Storage narrow(float value) {
-    return static_cast<Storage>(narrow(value, 0, 0, 0));
-  }
-  static __device__ __forceinline__ unsigned narrow(float a, float b, float c, float d) {
-    return ptx::u8x4_of(a, b, c, d);
-  }
-};
+struct Element<Type::kS8> : ByteElement<Type::kS8, signed char> {};
+template <>
+struct Element<Type::kU8> : ByteElement<Type::kU8, unsigned char> {};
 template <>
 struct Element<Type::kS32> {  // of sums, which are stored as they are
   using Storage = int;
@@ -188,10 +181,6 @@ __device__ __forceinline__ void store(void* tensor, long long index, float value
   static_cast<Storage*>(tensor)[index] = Element<kType>::narrow(value);
 }
 
-/// Bytes of the pieces that an aligned row of `count` elements moves in.
-constexpr int row_piece_bytes(Type type, int count) {
-  return count * size_of(type) < 16 ? count * size_of(type) : 16;
-}
 /// Elements [index, index + kCount) as f32. `kAligned` says that their address is a multiple of
 /// their size or of 16 bytes, whichever is less, and moves them in such pieces; otherwise they move
 /// one by one, and only the first `valid` of them (the others read as zero).
@@ -201,7 +190,7 @@ __device__ __forceinline__ void load_row(const void* tensor, long long index,
   using Storage = typename Element<kType>::Storage;
   const Storage* from = static_cast<const Storage*>(tensor) + index;
   if constexpr (kAligned) {
-    constexpr int kBytes = row_piece_bytes(kType, kCount), kPer = kBytes / size_of(kType);
+    constexpr int kBytes = widest_piece(kCount * size_of(kType)), kPer = kBytes / size_of(kType);
     static_assert(kCount % kPer == 0, "an aligned row is whole pieces");
 #pragma unroll
     for (int at = 0; at < kCount; at += kPer) {
@@ -222,7 +211,7 @@ __device__ __forceinline__ void store_row(void* tensor, long long index,
   using Storage = typename Element<kType>::Storage;
   Storage* to = static_cast<Storage*>(tensor) + index;
   if constexpr (kAligned) {
-    constexpr int kBytes = row_piece_bytes(kType, kCount), kPer = kBytes / size_of(kType);
+    constexpr int kBytes = widest_piece(kCount * size_of(kType)), kPer = kBytes / size_of(kType);
     static_assert(kCount % kPer == 0, "an aligned row is whole pieces");
 #pragma unroll
     for (int at = 0; at < kCount; at += kPer)

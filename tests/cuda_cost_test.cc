@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "compiler/emit_cuda.h"
 #include "compiler/kernel_config.h"
 #include "compiler/spec_text.h"
 
@@ -95,6 +96,27 @@ TEST(CudaCost, BandwidthBoundsWhatDoesLittleArithmetic) {
   CudaDevice slow;
   slow.memory_gb_s /= 4;
   EXPECT_GT(us(pointwise, kTile128, slow), 2 * us(pointwise, kTile128));
+}
+
+TEST(CudaCost, WhatAnEpilogueReadsAndWeightsWithTheirSumsAreTraffic) {
+  const auto memory = [](const std::string& problem, const std::string& config) {
+    const ConvSpec s = spec(problem);
+    return cuda_memory_us(s, make_conv_config(s, parse_config(config).cuda), CudaDevice(), s.n);
+  };
+  // 103 MB of residual in f16 (51 in s8) on top of as much x and y.
+  const std::string pointwise = "mb128ic128ih56oc128kh1 dtype=f16";
+  const double none = memory(pointwise, kTile128);
+  EXPECT_EQ(memory(pointwise + " epilogue=acc*scale[k]", kTile128), none);
+  const double f16 = memory(pointwise + " epilogue=acc+residual", kTile128) - none;
+  const double s8 = memory(pointwise + " epilogue=acc+residual[s8]", kTile128) - none;
+  EXPECT_NEAR(f16, none / 2, none / 10);
+  EXPECT_NEAR(s8, f16 / 2, f16 / 100);
+  // Of one image the sums of weights are 4 / 64 of the weights' bytes.
+  const std::string bytes = "mb1ic64ih2oc512kh3ph1 x=u8 w=s8 y=u8";
+  const std::string tile = "cuda:mma,bm=64,bn=64,bk=64,wm=2,wn=2,stages=2";
+  const double more = memory(bytes + " quant=zp", tile) / memory(bytes, tile);
+  EXPECT_GT(more, 1.05);
+  EXPECT_LT(more, 1.07);
 }
 
 TEST(CudaCost, TheBestFamilyIsTheOneMadeForTheProblem) {

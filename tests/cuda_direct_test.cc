@@ -2,9 +2,11 @@
 // has a configuration, none is handed out twice, what is refused is refused for its reason.
 #include "compiler/cuda_direct.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "compiler/cuda_config.h"
@@ -91,6 +93,87 @@ TEST(CudaDepthwise, ColumnsAreThoseThatTheTapsRead) {
   columns = cuda::depthwise_columns(c);
   ASSERT_EQ(columns.count, 12);
   EXPECT_EQ(columns.at[4], 100);
+}
+
+TEST(CudaDepthwise, NothingIsOfferedThatIsTooWide) {
+  for (const char* type : {"f32", "f16", "s8"}) {
+    const ConvSpec spec =
+        parse_problem(std::string("g64mb1ic64ih56oc64oh56kh3ph1 dtype=") + type).spec;
+    for (const CudaConfig& config : all_of(spec, Family::kDepthwise))
+      EXPECT_LE(config.bn, cuda::kMaxDepthwiseFilters) << print_cuda_config(config);
+  }
+}
+
+ConvConfig depthwise_dots_3x3() {
+  ConvConfig c = depthwise_3x3();
+  c.x_type = c.y_type = cuda::Type::kS8;
+  return c;
+}
+
+/// Whether the dots of each output are its taps, each once, at the columns where it meets them.
+void expect_all_taps(const ConvConfig& c, const std::string& what) {
+  const cuda::Columns columns = cuda::depthwise_columns(c);
+  const cuda::Dots dots = cuda::depthwise_dots(c);
+  std::vector<std::vector<int>> met(c.block_m, std::vector<int>(c.s));
+  for (int word = 0; word < dots.words; ++word)
+    for (int dot = dots.first[word]; dot < dots.first[word + 1]; ++dot)
+      for (int b = 0; b < 4; ++b) {
+        const int s = dots.pattern[dots.pattern_of[dot]].at[b], m = dots.output[dot];
+        if (s < 0) continue;
+        EXPECT_EQ(columns.at[dots.word[word].at[b]], m * c.stride_w + s * c.dilation_w) << what;
+        ++met[m][s];
+      }
+  for (const auto& taps : met) EXPECT_EQ(std::count(taps.begin(), taps.end(), 1), c.s) << what;
+}
+
+TEST(CudaDepthwise, DotsAreTheTapsOfEachOutput) {
+  ConvConfig c = depthwise_dots_3x3();
+  for (c.s = 1; c.s <= 12; ++c.s)
+    for (c.stride_w = 1; c.stride_w <= 5; ++c.stride_w)
+      for (c.dilation_w = 1; c.dilation_w <= 4; ++c.dilation_w)
+        for (c.block_m = 1; c.block_m <= cuda::kMaxDepthwiseOutputs; c.block_m += 3) {
+          if (cuda::depthwise_columns(c).count > cuda::kMaxDepthwiseColumns) continue;
+          expect_all_taps(c, fmt::format("{} taps, stride {}, dilation {}, {} outputs", c.s, c.stride_w,
+                                         c.dilation_w, c.block_m));
+        }
+}
+
+TEST(CudaDepthwise, DotsAreFew) {
+  // 3 taps of stride 1: two outputs a word, one dot each; of 2, a word each; 5 taps: four outputs
+  // of two words.
+  const auto counts = [](long long taps, long long stride, long long dilation) {
+    ConvConfig c = depthwise_dots_3x3();
+    c.s = taps, c.stride_w = stride, c.dilation_w = dilation;
+    const cuda::Dots dots = cuda::depthwise_dots(c);
+    return std::vector<int>{dots.words, dots.count, dots.patterns};
+  };
+  EXPECT_EQ(counts(3, 1, 1), (std::vector<int>{2, 4, 2}));
+  EXPECT_EQ(counts(3, 2, 1), (std::vector<int>{4, 4, 1}));
+  EXPECT_EQ(counts(3, 1, 2), (std::vector<int>{2, 4, 2}));
+  EXPECT_EQ(counts(5, 1, 1), (std::vector<int>{2, 8, 8}));
+  EXPECT_EQ(counts(1, 1, 1), (std::vector<int>{1, 4, 4}));
+}
+
+TEST(CudaDepthwise, PiecesOfColumnsCrossNoEdge) {
+  ConvConfig c = depthwise_dots_3x3();
+  EXPECT_EQ(cuda::depthwise_piece_columns(c), 1);  // of many channels
+  c.x_layout = c.y_layout = cuda::Layout::kNchw, c.block_n = 1;
+  EXPECT_EQ(cuda::depthwise_piece_columns(c), 4);
+  const cuda::ColumnPieces pieces = cuda::depthwise_pieces(c);  // -1 | 0 to 3 | 4
+  ASSERT_EQ(pieces.count, 3);
+  EXPECT_EQ(pieces.at[0], -3);  // four columns that end with padding, seen from column -1
+  EXPECT_EQ(pieces.at[1], 1);
+  EXPECT_EQ(pieces.place[0], 3);
+  EXPECT_EQ(pieces.of[5], 2);
+  EXPECT_EQ(cuda::alignment(c), 4);
+  c.w = 58;
+  EXPECT_EQ(cuda::depthwise_piece_columns(c), 2);
+  c.w = 56, c.block_m = 7;
+  EXPECT_EQ(cuda::depthwise_piece_columns(c), 1);
+  c.stride_w = 4;
+  EXPECT_EQ(cuda::depthwise_piece_columns(c), 4);
+  c.x_type = cuda::Type::kF16;
+  EXPECT_EQ(cuda::depthwise_piece_columns(c), 1);
 }
 
 TEST(CudaDepthwise, AlignmentIsThatOfItsWidestPiece) {

@@ -46,6 +46,9 @@ const Golden kGoldens[] = {
      "cuda:sparse,bm=128,bn=32,bk=16,wm=1,wn=4,tp=4,tq=4"},
     {"sparse_code", "mb8ic8ih14oc8kh3ph1 sparsity=unstructured:0.1",
      "cuda:sparse,bm=128,bn=8,bk=4,wm=1,wn=1,tp=8,tq=16,code=1"},
+    {"depthwise_u8_zero_point",
+     "g32mb8ic32ih14oc32kh3ph1 x=u8 w=s8 y=u8 quant=zp epilogue=relu(acc*scale[k])",
+     "cuda:depthwise,bm=4,bn=8,bk=4"},
     {"depthwise", "g32mb8ic32ih14oc32kh3ph1 dtype=f16", "cuda:depthwise,bm=7,bn=8,bk=4"},
 };
 

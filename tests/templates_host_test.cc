@@ -1,6 +1,7 @@
 // The CUDA templates without shared memory, run as plain C++ thread by thread: random problems with
 // random tiles through the verifier (bit for bit on integers, infinities on padding, red zones, no
 // better alignment than asked for). Index arithmetic goes wrong here, without a GPU.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
@@ -27,7 +28,8 @@ using cuda::ConvConfig;
 using cuda::Family;
 
 constexpr const char* kEpilogueTexts[] = {"", "relu(acc*scale[k]+bias[k]+residual)",
-                                          "abs(min(acc,residual))-bias[k]"};
+                                          "abs(min(acc,residual))-bias[k]",
+                                          "acc+residual[{}]-skip"};
 template <int kNumber>
 struct HostEpilogue {
   float operator()(float acc, const float* operand) const {
@@ -36,7 +38,8 @@ struct HostEpilogue {
       const float sum = acc * operand[0] + operand[1] + operand[2];
       return 0.0f > sum ? 0.0f : sum;
     }
-    return std::fabs(acc < operand[0] ? acc : operand[0]) - operand[1];
+    if (kNumber == 2) return std::fabs(acc < operand[0] ? acc : operand[0]) - operand[1];
+    return acc + operand[0] - operand[1];
   }
 };
 
@@ -89,7 +92,8 @@ std::vector<Case> make_cases() {
 
 ConvSpec spec_of(const ConvConfig& c) {
   ConvSpec spec = cuda::test::spec_of_config(c);
-  spec.epilogue = kEpilogueTexts[cuda::test::epilogue_number(c)];
+  spec.epilogue = fmt::format(fmt::runtime(kEpilogueTexts[cuda::test::epilogue_number(c)]),
+                              to_string(cuda::test::data_type(cuda::operand_type(c, 0))));
   return spec;
 }
 
@@ -155,13 +159,70 @@ TEST(TemplatesOnTheHost, DirectIsRight) {
 }
 
 TEST(TemplatesOnTheHost, DepthwiseIsRight) {
-  const auto cases = make_cases<Family::kDepthwise, 110>();
+  const auto cases = make_cases<Family::kDepthwise, 140>();
   int trusted = 0;
   expect_right(cases, &trusted);
-  EXPECT_GT(trusted, 200);
-  EXPECT_GT(
-      std::count_if(cases.begin(), cases.end(), [](const Case& c) { return c.config.block_n > 1; }),
-      30);
+  EXPECT_GT(trusted, 250);
+  const auto wide = [](const Case& c) { return c.config.block_n > 1; };
+  EXPECT_GT(std::count_if(cases.begin(), cases.end(), wide), 40);
+  const auto with_zeros = [](const Case& c) { return c.config.zero_point; };
+  EXPECT_GT(std::count_if(cases.begin(), cases.end(), with_zeros), 15);
+}
+
+/// A problem of u8 images with a zero point and padding on all sides.
+constexpr ConvConfig dots(cuda::Layout layout, int channels, int multiplier, int taps, int size,
+                          int stride, int dilation, int bm, int bn) {
+  ConvConfig c;
+  c.family = Family::kDepthwise;
+  c.x_type = cuda::Type::kU8, c.y_type = cuda::Type::kS32, c.zero_point = true;
+  c.x_layout = c.y_layout = layout;
+  c.c = c.groups = channels, c.k = channels * multiplier;
+  c.h = 7, c.w = size, c.r = 3, c.s = taps, c.pad_h = 2, c.pad_w = taps / 2 + 1;
+  c.stride_h = c.stride_w = stride, c.dilation_h = c.dilation_w = dilation;
+  c.p = (c.h + 2 * c.pad_h - 2 * dilation - 1) / stride + 1;
+  c.q = (size + 2 * c.pad_w - (taps - 1) * dilation - 1) / stride + 1;
+  c.block_m = bm, c.block_n = bn, c.block_k = 2;
+  return c;
+}
+constexpr ConvConfig kDots[] = {dots(cuda::Layout::kNhwc, 8, 1, 3, 12, 1, 1, 4, 8),
+                                dots(cuda::Layout::kNhwc, 8, 1, 3, 12, 2, 1, 4, 4),
+                                dots(cuda::Layout::kNhwc, 12, 1, 3, 13, 1, 3, 7, 4),
+                                dots(cuda::Layout::kNhwc, 6, 1, 2, 13, 4, 1, 3, 2),
+                                dots(cuda::Layout::kNhwc, 5, 1, 1, 13, 1, 1, 5, 1),
+                                dots(cuda::Layout::kNhwc, 6, 2, 5, 13, 1, 1, 4, 4),
+                                dots(cuda::Layout::kNhwc, 3, 8, 7, 13, 1, 1, 5, 8),
+                                dots(cuda::Layout::kNhwc, 8, 1, 9, 20, 1, 1, 5, 4),
+                                dots(cuda::Layout::kNhwc, 4, 1, 22, 24, 1, 1, 2, 4),
+                                dots(cuda::Layout::kNhwc, 4, 1, 8, 17, 2, 1, 3, 4),
+                                dots(cuda::Layout::kNchw, 3, 1, 3, 12, 1, 1, 4, 1),
+                                dots(cuda::Layout::kNchw, 3, 2, 3, 16, 1, 1, 16, 1),
+                                dots(cuda::Layout::kNchw, 2, 1, 5, 8, 2, 1, 2, 1),
+                                dots(cuda::Layout::kNchw, 2, 1, 3, 14, 1, 2, 6, 1),
+                                dots(cuda::Layout::kNchw, 2, 1, 3, 13, 1, 1, 4, 1),
+                                dots(cuda::Layout::kNchw, 2, 1, 31, 32, 1, 1, 4, 1)};
+
+template <std::size_t... kIndex>
+std::vector<Case> dot_cases(std::index_sequence<kIndex...>) {
+  return {{kDots[kIndex], &run_kernel<kDots[kIndex]>}...};
+}
+
+TEST(TemplatesOnTheHost, EachWayOfDotsIsRight) {
+  const auto any = [](const auto& is) {
+    return std::any_of(std::begin(kDots), std::end(kDots), is);
+  };
+  // Patterns kept, made of kept taps, made of taps from memory; pieces of one, two and four columns.
+  EXPECT_TRUE(any([](const ConvConfig& c) { return depthwise_keeps_patterns(c); }));
+  EXPECT_TRUE(any([](const ConvConfig& c) {
+    return depthwise_keeps_filters(c) && !depthwise_keeps_patterns(c);
+  }));
+  EXPECT_TRUE(any([](const ConvConfig& c) { return !depthwise_keeps_filters(c); }));
+  for (const int columns : {1, 2, 4})
+    EXPECT_TRUE(any([columns](const ConvConfig& c) {
+      return c.x_layout == cuda::Layout::kNchw && depthwise_piece_columns(c) == columns;
+    })) << columns;
+  int trusted = 0;
+  expect_right(dot_cases(std::make_index_sequence<std::size(kDots)>()), &trusted);
+  EXPECT_EQ(trusted, 2 * static_cast<int>(std::size(kDots)));
 }
 
 TEST(TemplatesOnTheHost, ReferenceIsRight) {

@@ -4,6 +4,8 @@
 // tensor cores' own conversion does); overflow gives infinity, a NaN stays a NaN.
 #pragma once
 
+#include "templates/conv_types.h"
+
 namespace convoke::cuda::ptx {
 
 /// Two f16 in a word, `lo` in the low half: nearer the start of memory.
@@ -68,24 +70,24 @@ __device__ __forceinline__ float tf32_of(float value) {
 #endif
 }
 
-/// Four s8 (u8) in a word, `a` in the lowest byte: to nearest even, saturated; a NaN becomes 0.
-__device__ __forceinline__ unsigned s8x4_of(float a, float b, float c, float d) {
+/// Two s32, saturated to s8 or u8, `a` in the lowest byte; over them the low half of `above`.
+template <Type kType>
+__device__ __forceinline__ unsigned pack_saturated(int a, int b, unsigned above) {
   unsigned packed;
-  asm("{.reg .b32 high; cvt.pack.sat.s8.s32.b32 high, %4, %3, 0; "
-      "cvt.pack.sat.s8.s32.b32 %0, %2, %1, high;}"
-      : "=r"(packed)
-      : "r"(__float2int_rn(a)), "r"(__float2int_rn(b)), "r"(__float2int_rn(c)),
-        "r"(__float2int_rn(d)));
+  if constexpr (kType == Type::kS8) {
+    asm("cvt.pack.sat.s8.s32.b32 %0, %1, %2, %3;" : "=r"(packed) : "r"(b), "r"(a), "r"(above));
+  } else {
+    static_assert(kType == Type::kU8, "four bytes in a word are s8 or u8");
+    asm("cvt.pack.sat.u8.s32.b32 %0, %1, %2, %3;" : "=r"(packed) : "r"(b), "r"(a), "r"(above));
+  }
   return packed;
 }
-__device__ __forceinline__ unsigned u8x4_of(float a, float b, float c, float d) {
-  unsigned packed;
-  asm("{.reg .b32 high; cvt.pack.sat.u8.s32.b32 high, %4, %3, 0; "
-      "cvt.pack.sat.u8.s32.b32 %0, %2, %1, high;}"
-      : "=r"(packed)
-      : "r"(__float2int_rn(a)), "r"(__float2int_rn(b)), "r"(__float2int_rn(c)),
-        "r"(__float2int_rn(d)));
-  return packed;
+/// Four s8 or u8 in a word, `a` in the lowest byte: to nearest even, saturated; a NaN becomes 0.
+template <Type kType>
+__device__ __forceinline__ unsigned bytes_of(float a, float b, float c, float d) {
+  return pack_saturated<kType>(
+      __float2int_rn(a), __float2int_rn(b),
+      pack_saturated<kType>(__float2int_rn(c), __float2int_rn(d), 0));
 }
 
 }  // namespace convoke::cuda::ptx

@@ -17,8 +17,13 @@ __device__ __forceinline__ T* opaque(T* pointer) {
   asm volatile("" : "+l"(pointer));
   return pointer;
 }
+/// The same of a word.
+__device__ __forceinline__ unsigned opaque(unsigned word) {
+  asm volatile("" : "+r"(word));
+  return word;
+}
 
-/// The same into shared memory.
+/// The stores of 16 bytes into shared memory.
 __device__ __forceinline__ void store_shared16(unsigned to, unsigned a, unsigned b, unsigned c,
                                                unsigned d) {
   asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(a), "r"(b), "r"(c), "r"(d)

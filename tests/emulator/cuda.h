@@ -56,3 +56,11 @@ inline unsigned __float_as_uint(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
 }
+/// Bytes of a (0 to 3) and b (4 to 7) by the four numbers of the selector.
+inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector) {
+  const std::uint64_t bytes = a | static_cast<std::uint64_t>(b) << 32;
+  unsigned word = 0;
+  for (unsigned i = 0; i < 4; ++i)
+    word |= static_cast<unsigned>(bytes >> 8 * (selector >> 4 * i & 7) & 0xff) << 8 * i;
+  return word;
+}

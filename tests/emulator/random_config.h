@@ -64,13 +64,13 @@ constexpr void draw_channels(ConstexprRandom& random, ConvConfig& c) {
   c.k = groups * (random.one_in(2) ? random.pick(1, 9) : 4 * random.pick(1, 4));
 }
 
-/// Every third problem in 8 bits. An s32 output has no epilogue.
+/// Every third problem in 8 bits, of depthwise every second. An s32 output has no epilogue.
 constexpr void draw_types(ConstexprRandom& random, ConvConfig& c) {
   constexpr Type kTypes[] = {Type::kF32, Type::kTf32, Type::kF16, Type::kBf16};
   c.x_type = kTypes[random.pick(0, 3)];
   c.y_type = c.x_type == Type::kTf32 || random.one_in(6) ? Type::kF32 : c.x_type;
   if (random.one_in(8)) c.y_type = Type::kF16;
-  if (!random.one_in(3)) return;
+  if (!random.one_in(c.family == Family::kDepthwise ? 2 : 3)) return;
   constexpr Type kOutputs[] = {Type::kS8, Type::kU8, Type::kS32, Type::kF32, Type::kF16};
   c.x_type = random.one_in(2) ? Type::kS8 : Type::kU8;
   c.y_type = kOutputs[random.pick(0, 4)];
@@ -88,9 +88,17 @@ constexpr void draw_tiles(ConstexprRandom& random, ConvConfig& c) {
 }
 
 /// Epilogues by number: see tests/templates_host_test.cc.
-inline constexpr int kEpilogues = 3;
+inline constexpr int kEpilogues = 4;
 constexpr int epilogue_number(const ConvConfig& c) {
-  return c.operands == 0 ? 0 : c.operands == 3 ? 1 : 2;
+  return c.operands == 0 ? 0 : c.operands == 3 ? 1 : c.operand_types == 0 ? 2 : 3;
+}
+constexpr void draw_epilogue(ConstexprRandom& random, ConvConfig& c) {
+  constexpr Type kTypes[] = {Type::kS8, Type::kU8, Type::kF16, Type::kBf16, Type::kF32};
+  const long long epilogue = c.y_type == Type::kS32 ? 0 : random.pick(0, kEpilogues - 1);
+  if (epilogue == 1) c.operands = 3, c.per_channel_operands = 0b011;
+  if (epilogue == 2) c.operands = 2, c.per_channel_operands = 0b10;
+  if (epilogue == 3)
+    c.operands = 2, c.operand_types = static_cast<unsigned>(kTypes[random.pick(0, 4)]) + 1;
 }
 
 constexpr ConvConfig draw_config(Family family, unsigned long long seed) {
@@ -110,9 +118,7 @@ constexpr ConvConfig draw_config(Family family, unsigned long long seed) {
     if (family != Family::kDepthwise && random.one_in(5))
       c.y_layout = c.x_layout == Layout::kNchw ? Layout::kNhwc : Layout::kNchw;
     draw_types(random, c);
-    const long long epilogue = c.y_type == Type::kS32 ? 0 : random.pick(0, kEpilogues - 1);
-    if (epilogue == 1) c.operands = 3, c.per_channel_operands = 0b011;
-    if (epilogue == 2) c.operands = 2, c.per_channel_operands = 0b10;
+    draw_epilogue(random, c);
     draw_tiles(random, c);
     const char* why = family == Family::kDirect      ? why_illegal_direct(c)
                       : family == Family::kDepthwise ? why_illegal_depthwise(c)

@@ -1,6 +1,7 @@
 // templates/ptx/convert.cuh for g++: the compiler's own half type, and bits.
 #pragma once
 
+#include "templates/conv_types.h"
 #include "tests/emulator/cuda.h"
 
 namespace convoke::cuda::ptx {
@@ -38,12 +39,10 @@ inline unsigned byte_of(float value, float low, float high) {
   const float kept = value < low ? low : value > high ? high : value;
   return static_cast<unsigned>(static_cast<int>(std::nearbyint(kept))) & 0xff;
 }
-inline unsigned s8x4_of(float a, float b, float c, float d) {
-  const auto byte = [](float value) { return byte_of(value, -128, 127); };
-  return byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24;
-}
-inline unsigned u8x4_of(float a, float b, float c, float d) {
-  const auto byte = [](float value) { return byte_of(value, 0, 255); };
+template <Type kType>
+inline unsigned bytes_of(float a, float b, float c, float d) {
+  constexpr float kLow = kType == Type::kS8 ? -128 : 0, kHigh = kType == Type::kS8 ? 127 : 255;
+  const auto byte = [=](float value) { return byte_of(value, kLow, kHigh); };
   return byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24;
 }
 

@@ -22,6 +22,7 @@ template <typename T>
 inline T* opaque(T* pointer) {
   return pointer;
 }
+inline unsigned opaque(unsigned word) { return word; }
 inline void store_shared16(unsigned to, unsigned a, unsigned b, unsigned c, unsigned d) {
   store16(memory + to, a, b, c, d);
 }
