@@ -53,8 +53,7 @@ CpuSchedule make_depthwise_schedule(const ConvSpec& spec, const CpuConfig& confi
 std::string why_illegal_depthwise(const ConvSpec& spec, const CpuConfig& config,
                                   const CpuIsa& isa) {
   if (std::string why = why_illegal_groups(spec, isa); !why.empty()) return why;
-  if (!sums_fit_f32(spec))
-    return "depthwise multiplies x as it is, in f32: no zero point, no sums beyond 2^24";
+  if (std::string why = why_inexact_in_f32(spec); !why.empty()) return why;
   const bool planar = spec.x_layout == Layout::kNchw;
   const int most = planar ? isa.lanes() : isa.vector_registers() - 3;
   if (config.mr < 1 || config.mr > most) {

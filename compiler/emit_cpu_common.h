@@ -112,6 +112,9 @@ class CpuEmitter {
   Value* load_scalar(Value* pointer, DataType type);
   /// The same of s8 or u8 images as integers of type `element`, less the zero point.
   Value* load_integers(Value* pointer, DataType type, int width, int count, llvm::Type* element);
+  /// As load_vector, of the images, less the zero point: what families that multiply floats read.
+  Value* load_input(Value* pointer, int width, int count);
+  Value* load_input(Value* pointer);  ///< one element
   /// The first `count` lanes of a vector, rounded to nearest even into `type` (s8 and u8:
   /// saturated, NaN is 0; s32: whole numbers or s32), stored at `pointer`.
   void store_vector(Value* value, Value* pointer, DataType type, int count);

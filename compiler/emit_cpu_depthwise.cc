@@ -189,8 +189,7 @@ class DepthwiseEmitter {
   /// The input channels of the groups that `filters` lanes belong to.
   Value* load_groups(Value* x, int filters) {
     const int channels = static_cast<int>(spec_.c_per_group());
-    return e_.load_vector(x, spec_.x_type, groups_of(e_.lanes) * channels,
-                          groups_of(filters) * channels);
+    return e_.load_input(x, groups_of(e_.lanes) * channels, groups_of(filters) * channels);
   }
 
   /// Channel c of its own group in every lane.

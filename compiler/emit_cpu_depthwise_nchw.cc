@@ -97,8 +97,7 @@ class PlanarEmitter {
   Value* load_pixels(Value* x, int first, int count) {
     const int stride = static_cast<int>(spec_.stride_w);
     Value* const from = e_.offset(x, std::int64_t{first} * stride * size_of(spec_.x_type));
-    Value* const loaded =
-        e_.load_vector(from, spec_.x_type, e_.lanes * stride, (count - 1) * stride + 1);
+    Value* const loaded = e_.load_input(from, e_.lanes * stride, (count - 1) * stride + 1);
     if (first == 0 && stride == 1) return loaded;
     std::vector<int> lanes;
     for (int lane = 0; lane < e_.lanes; ++lane) {

@@ -175,8 +175,7 @@ class Planar {
                  : e.add(
                        e.mul(e.add(e.mul(e.add(e.mul(image, spec.c), channel), spec.h), h), spec.w),
                        w);
-        rows.push_back(
-            e.load_vector(e.offset(e.x, e.mul(element, x_size())), spec.x_type, e.lanes, count));
+        rows.push_back(e.load_input(e.offset(e.x, e.mul(element, x_size())), e.lanes, count));
       }
       rows = e.transpose(rows);
       Value* place = e.offset(to, e.add(e.mul(c, shape.plane * 4), e.mul(column, e.lanes * 4)));
@@ -211,9 +210,8 @@ class Planar {
       Value* source = e.offset(from, e.add(e.mul(column, pixel), e.mul(c, x_size())));
       std::vector<Value*> rows;
       for (int i = 0; i < lanes; ++i)
-        rows.push_back(
-            i < pixels ? e.load_vector(e.offset(source, i * pixel), spec.x_type, e.lanes, channels)
-                       : e.zero());
+        rows.push_back(i < pixels ? e.load_input(e.offset(source, i * pixel), e.lanes, channels)
+                                  : e.zero());
       rows = e.transpose(rows);
       Value* place = e.offset(to, e.mul(c, shape.plane * 4));
       for (int i = 0; i < channels; ++i)
@@ -238,16 +236,15 @@ class Planar {
       Value* row = e.offset(to, e.mul(c, shape.plane * 4));
       if (spec.stride_w > 1) {
         e.loop(0, columns, 1, [&](Value* column) {
-          Value* value =
-              e.load_scalar(e.offset(source, e.mul(column, spec.stride_w * x_size())), spec.x_type);
+          Value* value = e.load_input(e.offset(source, e.mul(column, spec.stride_w * x_size())));
           e.store_scalar(value, e.offset(row, e.mul(column, 4)), DataType::kF32);
         });
         return;
       }
       const std::int64_t whole = columns / e.lanes * e.lanes;
       auto move = [&](Value* column, int count) {
-        put(e.load_vector(e.offset(source, e.mul(column, x_size())), spec.x_type, e.lanes, count),
-            row, column, count);
+        put(e.load_input(e.offset(source, e.mul(column, x_size())), e.lanes, count), row, column,
+            count);
       };
       e.loop(0, whole, e.lanes, [&](Value* column) { move(column, e.lanes); });
       if (whole < columns) move(e.i64(whole), static_cast<int>(columns - whole));

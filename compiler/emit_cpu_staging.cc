@@ -97,8 +97,7 @@ class Staging {
       });
     });
     auto elements = [&](Value* c, Value* col) {
-      Value* value =
-          e.load_scalar(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))), spec.x_type);
+      Value* value = e.load_input(e.offset(from, e.add(e.mul(c, plane), e.mul(col, size))));
       e.store_scalar(value, e.offset(to, e.add(e.mul(col, cg * 4), e.mul(c, 4))), DataType::kF32);
     };
     e.loop(0, whole_c, 1,
@@ -119,7 +118,7 @@ class Staging {
         return convert_narrow(e.offset(from, e.mul(at, size)), e.offset(to, e.mul(at, x_size_)), 1,
                               elements, (elements + pair - 1) / pair * pair);
       }
-      Value* value = e.load_vector(e.offset(from, e.mul(at, size)), spec.x_type, e.lanes, elements);
+      Value* value = e.load_input(e.offset(from, e.mul(at, size)), e.lanes, elements);
       e.store_vector(value, e.offset(to, e.mul(at, 4)), DataType::kF32, elements);
     };
     e.loop(0, whole, width, [&](Value* at) { block(at, width); });
@@ -153,7 +152,7 @@ class Staging {
   void transpose_block(Value* from, std::int64_t from_stride, Value* to, std::int64_t to_stride) {
     std::vector<Value*> rows;
     for (int i = 0; i < e.lanes; ++i) {
-      rows.push_back(e.load_vector(e.offset(from, i * from_stride), spec.x_type, e.lanes, e.lanes));
+      rows.push_back(e.load_input(e.offset(from, i * from_stride), e.lanes, e.lanes));
     }
     rows = e.transpose(rows);
     for (int i = 0; i < e.lanes; ++i) {

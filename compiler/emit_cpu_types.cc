@@ -206,6 +206,18 @@ Value* CpuEmitter::load_integers(Value* pointer, DataType type, int width, int c
   return b.CreateSub(value, zero);
 }
 
+Value* CpuEmitter::load_input(Value* pointer, int width, int count) {
+  if (x_zero == nullptr) return load_vector(pointer, spec.x_type, width, count);
+  // |x - x_zero| <= 255: f32 has it exactly.
+  return b.CreateSIToFP(load_integers(pointer, spec.x_type, width, count, b.getInt32Ty()),
+                        vec(width));
+}
+
+Value* CpuEmitter::load_input(Value* pointer) {
+  return x_zero == nullptr ? load_scalar(pointer, spec.x_type)
+                           : b.CreateExtractElement(load_input(pointer, 4, 1), std::uint64_t{0});
+}
+
 Value* CpuEmitter::load_scalar(Value* pointer, DataType type) {
   if (type == DataType::kF32) return b.CreateAlignedLoad(f32(), pointer, llvm::Align(4));
   return b.CreateExtractElement(load_vector(pointer, type, 4, 1), std::uint64_t{0});

@@ -179,8 +179,8 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   }
   if (is_integer(spec.x_type)) {
     if (config.kc != 0) return fmt::format("kc={} keeps partial sums in f32", config.kc);
-    if (config.window != 0 && !sums_fit_f32(spec))
-      return "window multiplies x as it is, in f32: no zero point, no sums beyond 2^24";
+    if (config.window != 0)
+      if (std::string why = why_inexact_in_f32(spec); !why.empty()) return why;
     if (spec.y_type == DataType::kS32 && sparse_form(spec, config) == SparseForm::kChannels)
       return "kept filters wait in f32 for their channels, which does not hold y of s32";
   }

@@ -177,8 +177,10 @@ double largest_integer_sum(const ConvSpec& spec) {
          static_cast<double>(spec.s);
 }
 
-bool sums_fit_f32(const ConvSpec& spec) {
-  return !is_integer(spec.x_type) || (spec.quant.empty() && largest_integer_sum(spec) <= 0x1p24);
+std::string why_inexact_in_f32(const ConvSpec& spec) {
+  if (!is_integer(spec.x_type) || largest_integer_sum(spec) <= 0x1p24) return "";
+  return fmt::format("a sum of {} products may reach {:.0f}, more than f32 holds exactly: 2^24",
+                     spec.c_per_group() * spec.r * spec.s, largest_integer_sum(spec));
 }
 
 std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa&) {

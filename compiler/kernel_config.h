@@ -97,9 +97,9 @@ std::string why_illegal(const ConvSpec& spec, const KernelConfig& config, const 
 double largest_integer_sum(const ConvSpec& spec);
 /// Why a problem of 8-bit types is computed nowhere; empty if it is, or has other types.
 std::string why_not_integer(const ConvSpec& spec);
-/// Whether families that read x as f32, as it is, add sums as exact as the spec's types ask for: in
-/// any order, and without a zero point.
-bool sums_fit_f32(const ConvSpec& spec);
+/// Why families that multiply in f32 would round sums of 8-bit images, or empty if every sum is an
+/// integer that f32 holds, in any order; of other types, empty.
+std::string why_inexact_in_f32(const ConvSpec& spec);
 
 /// Why no kernel of the CPU target can run `spec` today, or empty.
 std::string why_unsupported_cpu(const ConvSpec& spec, const CpuIsa& isa);

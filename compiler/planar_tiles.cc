@@ -143,8 +143,7 @@ CpuSchedule make_planar_schedule(const ConvSpec& spec, const CpuConfig& config, 
 }
 
 std::string why_illegal_planar(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
-  if (!sums_fit_f32(spec))
-    return "sparse multiplies x as it is, in f32: no zero point, no sums beyond 2^24";
+  if (std::string why = why_inexact_in_f32(spec); !why.empty()) return why;
   const int most = isa.vector_registers() - (isa.has_fma() ? 2 : 4);
   if (config.mr < 1 || config.mr > most) {
     return fmt::format("sparse needs mr (vectors of pixels) from 1 to {} ({})", most, config.mr);

@@ -25,6 +25,7 @@
 #include "tests/fenced_run.h"
 #include "tests/random_spec.h"
 #include "tests/sparse_check.h"
+#include "tests/zero_point_check.h"
 
 namespace convoke {
 namespace {
@@ -286,6 +287,11 @@ TEST_P(EmulatedLevel, EightBitKernelsStayInsideTheirBuffers) {
     const KernelConfig config = space[random.pick(0, static_cast<std::int64_t>(space.size()) - 1)];
     test::check_fenced(*target_, spec, config, spec.open_batch() ? 2 : spec.n);
   }
+}
+
+TEST_P(EmulatedLevel, ZeroPointsAreExactInF32) {
+  test::check_random_zero_points(*target_, GetParam(),
+                                 50 + static_cast<std::uint64_t>(GetParam()), 4);
 }
 
 TEST_P(EmulatedLevel, SparseKernelsEqualDenseOnes) {

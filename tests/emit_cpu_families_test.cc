@@ -16,6 +16,7 @@
 #include "compiler/cpu_schedule.h"
 #include "compiler/emit_cpu.h"
 #include "compiler/epilogue.h"
+#include "compiler/quant_range.h"
 #include "compiler/spec_text.h"
 #include "runtime/cpu_backend_codegen.h"
 #include "runtime/cpu_backend_jit.h"
@@ -53,6 +54,12 @@ class Guarded {
 };
 
 float round_to(DataType type, float value) {
+  if (type == DataType::kS8 || type == DataType::kU8) {
+    const QuantRange range = quant_range(type);
+    return std::clamp(std::nearbyint(value), static_cast<float>(range.low),
+                      static_cast<float>(range.high));
+  }
+  if (type == DataType::kS32) return value;
   if (type == DataType::kF16) return static_cast<float>(static_cast<_Float16>(value));
   if (type == DataType::kF32 || std::isnan(value)) return value;
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
@@ -65,6 +72,8 @@ void write_element(char* base, std::int64_t i, DataType type, float value) {
   } else if (type == DataType::kF16) {
     const _Float16 half = static_cast<_Float16>(value);
     std::memcpy(base + i * 2, &half, 2);
+  } else if (is_integer(type)) {
+    base[i] = static_cast<char>(static_cast<int>(value));
   } else {
     const auto bits = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
     std::memcpy(base + i * 2, &bits, 2);
@@ -81,6 +90,13 @@ float read_element(const char* base, std::int64_t i, DataType type) {
     _Float16 half;
     std::memcpy(&half, base + i * 2, 2);
     return static_cast<float>(half);
+  }
+  if (type == DataType::kS8) return static_cast<signed char>(base[i]);
+  if (type == DataType::kU8) return static_cast<unsigned char>(base[i]);
+  if (type == DataType::kS32) {
+    std::int32_t value;
+    std::memcpy(&value, base + i * 4, 4);
+    return static_cast<float>(value);
   }
   std::uint16_t bits;
   std::memcpy(&bits, base + i * 2, 2);
@@ -101,6 +117,7 @@ struct Data {
   Epilogue epilogue;
   std::vector<float> x, w, y;                ///< [n][c][h][w], [k][c/g][r][s], [n][k][p][q]
   std::vector<std::vector<float>> operands;  ///< [k] or [n][k][p][q]
+  std::int32_t x_zero = 0;
 };
 
 void compute(Data& d) {
@@ -119,7 +136,8 @@ void compute(Data& d) {
                 const std::int64_t w = q * s.stride_w - s.pad_w + t * s.dilation_w;
                 if (h < 0 || h >= s.h || w < 0 || w >= s.w) continue;
                 const std::int64_t channel = k / s.k_per_group() * s.c_per_group() + c;
-                sum += static_cast<double>(d.x[((n * s.c + channel) * s.h + h) * s.w + w]) *
+                const float pixel = d.x[((n * s.c + channel) * s.h + h) * s.w + w];
+                sum += (static_cast<double>(pixel) - d.x_zero) *
                        static_cast<double>(d.w[((k * s.c_per_group() + c) * s.r + r) * s.s + t]);
               }
           for (std::size_t i = 0; i < values.size(); ++i) {
@@ -147,6 +165,25 @@ Data make_data(const ConvSpec& spec, std::int64_t batch, Rng& rng) {
     d.operands.emplace_back(operand.per_channel ? spec.k : spec.y_elements(batch));
     for (float& v : d.operands.back()) v = static_cast<float>(pick(rng, -3, 3));
   }
+  compute(d);
+  return d;
+}
+
+/// Bytes of the whole range, both ends more often than by chance.
+Data make_bytes(const ConvSpec& spec, std::int32_t x_zero, Rng& rng) {
+  Data d{spec, spec.n, Epilogue::parse(spec.epilogue), {}, {}, {}, {}};
+  d.x_zero = x_zero;
+  d.x.resize(spec.x_elements(spec.n));
+  d.w.resize(spec.w_elements());
+  d.y.resize(spec.y_elements(spec.n));
+  const auto draw = [&rng](std::vector<float>& values, DataType type) {
+    const QuantRange range = quant_range(type);
+    for (float& v : values)
+      v = static_cast<float>(
+          std::clamp(pick(rng, range.low - 60, range.high + 60), range.low, range.high));
+  };
+  draw(d.x, spec.x_type);
+  draw(d.w, spec.w_type);
   compute(d);
   return d;
 }
@@ -220,6 +257,7 @@ void pack(const Data& d, const PackedWeights& packed, char* to) {
   args.w = w.data();
   args.y = y.data() + kRedZone;
   args.n = d.batch;
+  args.x_zero = d.x_zero;
   for (std::size_t i = 0; i < d.operands.size(); ++i) {
     const bool per_channel = d.epilogue.operands()[i].per_channel;
     const DataType type = per_channel ? DataType::kF32 : spec.y_type;
@@ -387,6 +425,33 @@ TEST(Depthwise, Planar) {
       }
     }
   }
+}
+
+// x - x_zero at borders, between dilated taps, beside the columns that a stride leaves out, in
+// tails of one lane; zero points at both ends of the range.
+TEST(Depthwise, ZeroPoints) {
+  Rng rng(6);
+  constexpr const char* kOutputs[] = {"s8", "u8", "s32", "f32", "f16", "bf16"};
+  std::size_t next = 0;
+  for (const std::string text :
+       {"g9mb2ic9ih7oc9kh3ph1", "g17mb1ic17ih9iw12oc34kh3kw5dh1dw2ph2pw6",
+        "g8mb1ic8ih13iw17oc8kh2kw1sh3sw2ph1pw0", "g5mb2ic10ih8iw11oc5kh3kw3sh2ph1"})
+    for (const char* layout : {" layout=nhwc", " layout=nchw"})
+      for (const DataType x : {DataType::kS8, DataType::kU8})
+        for (const CpuIsa& isa : isas()) {
+          const std::string y = kOutputs[next++ % std::size(kOutputs)];
+          const ConvSpec spec =
+              parse_problem(text + layout + " x=" + to_string(x) + " w=s8 y=" + y + " quant=zp" +
+                            (y == "s32" ? "" : " epilogue=acc*0.001953125"))
+                  .spec;
+          KernelConfig config;
+          config.cpu = {.family = CpuFamily::kDepthwise, .mr = 3, .nv = 2, .rows = 2};
+          if (spec.x_layout == Layout::kNchw) config.cpu.mr = isa.lanes(), config.cpu.nv = 1;
+          ASSERT_EQ(why_illegal(spec, config, isa), "") << print_spec(spec);
+          for (const int zero : {quant_range(x).low, quant_range(x).high})
+            EXPECT_TRUE(run(make_bytes(spec, zero, rng), config, isa, rng))
+                << print_spec(spec) << " zero " << zero << " " << to_string(isa.level);
+        }
 }
 
 TEST_P(Families, AgreeWithPlainLoopsOnRandomProblems) {

@@ -101,5 +101,30 @@ TEST(UnsupportedOnTheCpu, EightBitProblemsThatHaveNoResult) {
   EXPECT_NE(why("mb1ic65794ih1oc1kh1 dtype=s8 quant=zp"), "");
 }
 
+// Beyond 2^24 f32 would round: 1024 products of s8 fit, of u8 or less a zero point 514.
+TEST(EightBitsInF32, AreTakenUpToTheBound) {
+  const auto depthwise = [](const std::string& text, const char* config) {
+    return why_illegal(parse_problem(text).spec, parse_config(config), CpuIsa{});
+  };
+  const auto of = [&](const std::string& text) {
+    return depthwise("g4mb1ic4oc4ih99iw99" + text, "depthwise,mr=1,nv=1");
+  };
+  EXPECT_EQ(of("kh32kw16 dtype=s8"), "");
+  EXPECT_EQ(of("kh32kw16 x=s8 w=s8 y=s8 quant=zp"), "");
+  EXPECT_EQ(of("kh33kw16 x=s8 w=s8 y=s8 quant=zp"),
+            "a sum of 528 products may reach 17233920, more than f32 holds exactly: 2^24");
+  EXPECT_EQ(of("kh33kw16 dtype=s8"), "");
+  EXPECT_NE(of("kh33kw16 dtype=u8"), "");
+  for (const char* config : {"sparse,mr=4,unroll=2", "gemm,mr=2,nv=1,unroll=2,window=4"}) {
+    const auto sparse = [&](const char* text) {
+      return why_illegal(parse_problem(text).spec, parse_config(config),
+                         CpuIsa{.level = IsaLevel::kAvx2});
+    };
+    EXPECT_EQ(sparse("ic514ih4oc8kh1 x=u8 w=s8 y=u8 quant=zp sparsity=unstructured:0.2"), "");
+    EXPECT_EQ(sparse("ic515ih4oc8kh1 x=u8 w=s8 y=u8 quant=zp sparsity=unstructured:0.2"),
+              "a sum of 515 products may reach 16809600, more than f32 holds exactly: 2^24");
+  }
+}
+
 }  // namespace
 }  // namespace convoke

@@ -8,8 +8,10 @@
 #include "autotune/verify.h"
 #include "compiler/epilogue.h"
 #include "compiler/spec_text.h"
+#include "runtime/cpu_features.h"
 #include "runtime/target.h"
 #include "tests/random_spec.h"
+#include "tests/zero_point_check.h"
 
 namespace convoke {
 namespace {
@@ -59,6 +61,11 @@ TEST(RandomSpecs, EveryEightBitSpecIsTheFormulaBitForBit) {
 TEST(RandomSpecs, EverySparseEightBitSpecToo) {
   const auto target = make_cpu_target({});
   check_all(*target, 4, 150, 2, true, true);
+}
+
+TEST(RandomSpecs, ZeroPointsAreExactInF32) {
+  const auto target = make_cpu_target({});
+  test::check_random_zero_points(*target, cpu_description().isa.level, 5, 60);
 }
 
 }  // namespace
