@@ -22,6 +22,10 @@ import subprocess
 import sys
 
 
+# What of the environment steers a measurement, beside OpenMP's and oneDNN's own.
+STEERING = ("CONVOKE_CPU_ISA", "CONVOKE_NUM_THREADS", "CONVOKE_PIN_THREADS")
+
+
 def fail(message):
     sys.exit(f"report.py: {message}")
 
@@ -111,6 +115,8 @@ def record(out, command):
     started = datetime.datetime.now(datetime.timezone.utc)
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     run = {"date": started.strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": git_commit(), "command": command,
+           "environment": {name: value for name, value in sorted(os.environ.items())
+                           if name.startswith(("OMP_", "ONEDNN_", "DNNL_")) or name in STEERING},
            "exit_status": result.returncode, "load_before": load_before, "cpus": len(os.sched_getaffinity(0))}
     with open(out, "w", encoding="utf-8") as file:
         file.write(json.dumps({"run": run}) + "\n" + result.stdout)

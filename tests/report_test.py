@@ -95,11 +95,14 @@ class Report(unittest.TestCase):
 
     def test_record_keeps_output_date_and_status(self):
         text = json.dumps(SUMMARY)
+        os.environ["CONVOKE_CPU_ISA"] = "avx2"  # in the child's environment too
+        self.addCleanup(os.environ.pop, "CONVOKE_CPU_ISA")
         result = self.run_report("record", self.path, "--", sys.executable, "-c", f"print('''{text}'''); exit(3)")
         self.assertIn("status 3", result.stderr)
         with open(self.path, encoding="utf-8") as file:
             run, summary = [json.loads(line) for line in file]
         self.assertEqual(run["run"]["exit_status"], 3)
+        self.assertEqual(run["run"]["environment"]["CONVOKE_CPU_ISA"], "avx2")
         self.assertRegex(run["run"]["date"], r"^\d{4}-\d\d-\d\dT")
         self.assertEqual(summary, SUMMARY)
 
