@@ -67,6 +67,8 @@ constexpr ConvConfig kSparseLists =
 constexpr ConvConfig kFma = gemm(Family::kFma, Type::kF32, 16, 1, SplitBy::kWorkspace);
 constexpr ConvConfig kDirect = tiles(problem(Family::kDirect, Type::kF16), 2, 2, 8);
 constexpr ConvConfig kDepthwise = tiles(grouped(problem(Family::kDepthwise, Type::kF16)), 7, 8, 4);
+constexpr ConvConfig kDepthwiseDots =
+    tiles(grouped(problem(Family::kDepthwise, Type::kS8)), 4, 8, 4);
 constexpr ConvConfig kReference = problem(Family::kReference, Type::kF16);
 
 #define CONVOKE_ENTRY(name, threads, run, config)               \
@@ -85,6 +87,7 @@ CONVOKE_ENTRY(sparse_lists_kernel, threads, run_sparse, kSparseLists)
 CONVOKE_ENTRY(fma_kernel, threads, run_fma, kFma)
 CONVOKE_ENTRY(direct_kernel, threads, run_direct, kDirect)
 CONVOKE_ENTRY(depthwise_kernel, threads, run_depthwise, kDepthwise)
+CONVOKE_ENTRY(depthwise_dots_kernel, threads, run_depthwise, kDepthwiseDots)
 CONVOKE_ENTRY(reference_kernel, threads, run_reference, kReference)
 
 }  // namespace convoke::cuda
