@@ -40,9 +40,10 @@ std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const
   const bool integer = is_integer(spec.x_type) && spec.w_type == DataType::kS8;
   if (!integer && (spec.x_type != DataType::kBf16 || spec.w_type != DataType::kBf16))
     return "amx multiplies bf16 by bf16, and s8 or u8 by s8, only";
-  if (config.mr % kAmxRows != 0 || config.mr < kAmxRows || config.nv < 1) {
-    return fmt::format("amx needs mr as a multiple of {} and nv of at least 1 (mr={}, nv={})",
-                       kAmxRows, config.mr, config.nv);
+  // The code tells two pixel tiles apart (amx_split), no more.
+  if ((config.mr != kAmxRows && config.mr != 2 * kAmxRows) || config.nv < 1) {
+    return fmt::format("amx needs mr of {} or {} and nv of at least 1 (mr={}, nv={})", kAmxRows,
+                       2 * kAmxRows, config.mr, config.nv);
   }
   const int tiles = config.mr / kAmxRows;
   if (tiles * config.nv + tiles + 1 > kAmxRegisters) {
@@ -55,9 +56,7 @@ std::string why_illegal_amx(const ConvSpec& spec, const CpuConfig& config, const
                        static_cast<double>(spec.pad_w);
   if (static_cast<double>(spec.c) * reach > static_cast<double>(kMaxElements))
     return "a row of the image is too large for amx";
-  if (config.axis == TileAxis::kAxisN && config.rows < 1) {
-    return "axis=n needs rows (images of a task) of at least 1";
-  }
+  if (std::string why = why_illegal_batch(spec, config); !why.empty()) return why;
   if (spec.live_r().size() == 0 || spec.live_s().size() == 0)
     return "no tap is live; direct does this";
   const CpuSchedule schedule = make_cpu_schedule(spec, config, isa);

@@ -2,17 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "convoke/error.h"
 
 namespace convoke {
-namespace {
 
-constexpr std::array kLevels = {IsaLevel::kSse2,       IsaLevel::kAvx2,       IsaLevel::kAvx512,
-                                IsaLevel::kAvx512Vnni, IsaLevel::kAvx512Bf16, IsaLevel::kAmx};
-
-}  // namespace
+void no_isa_level(int number) {
+  throw Error(ErrorCode::kUsage, fmt::format("instruction set level {} is not one of 0..{}", number,
+                                             kIsaLevels.size() - 1));
+}
 
 const char* to_string(IsaLevel level) {
   switch (level) {
@@ -29,12 +26,11 @@ const char* to_string(IsaLevel level) {
     case IsaLevel::kAmx:
       return "amx";
   }
-  throw Error(ErrorCode::kUsage,
-              fmt::format("instruction set level {} is not one of 0..5", static_cast<int>(level)));
+  no_isa_level(static_cast<int>(level));
 }
 
 IsaLevel parse_isa_level(const std::string& text) {
-  for (const IsaLevel level : kLevels) {
+  for (const IsaLevel level : kIsaLevels) {
     if (text == to_string(level)) return level;
   }
   throw Error(

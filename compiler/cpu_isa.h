@@ -2,6 +2,7 @@
 // runtime/cpu_features, and CONVOKE_CPU_ISA can lower the level to try another machine's code.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -15,6 +16,11 @@ namespace convoke {
 ///  kAvx512Bf16  and vdpbf16ps; every such processor has AVX512-VNNI
 ///  kAmx         and AMX-TILE, AMX-BF16, AMX-INT8 with the kernel's permission
 enum class IsaLevel { kSse2, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16, kAmx };
+inline constexpr std::array kIsaLevels = {IsaLevel::kSse2,       IsaLevel::kAvx2,
+                                          IsaLevel::kAvx512,     IsaLevel::kAvx512Vnni,
+                                          IsaLevel::kAvx512Bf16, IsaLevel::kAmx};
+/// @throws Error kUsage, always: there is no such level.
+[[noreturn]] void no_isa_level(int number);
 
 struct CpuIsa {
   IsaLevel level = IsaLevel::kSse2;

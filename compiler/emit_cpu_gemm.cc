@@ -91,7 +91,7 @@ class Gemm {
         }
         list = e.mul(number, blocks_ * taps() + 1);
       }
-      Value* sums = spread_ ? first_sum(task, panel) : nullptr;
+      Value* sums = spread_ ? spread_sums(task, panel) : nullptr;
       e.loop(0, blocks_, 1, [&](Value* block) {
         Tile tile{piece,   0,       x,       place.weights, place.picks, block,     nullptr,
                   nullptr, nullptr, place.k, list,          sums,        place.sums};
@@ -114,7 +114,7 @@ class Gemm {
   std::int64_t taps() const { return packed.r.size() * packed.s.size(); }
 
   /// The sums of the task's pixels begin at image image_begin, row row_begin.
-  Value* first_sum(const Task& task, Value* panel) {
+  Value* spread_sums(const Task& task, Value* panel) {
     const int wide = packed.kinds.front().vectors, begin = packed.kinds.front().count;
     // Filters before a panel of the group: the first panels may be wider.
     auto filters_before = [&](Value* of) {
@@ -557,7 +557,7 @@ class Gemm {
   const bool lists_ = schedule.sparse.form == SparseForm::kLists || windows_;
   const bool spread_ = schedule.sparse.form == SparseForm::kChannels;
   std::int64_t x_size_, w_size_, pixel_bytes_, row_bytes_, image_bytes_ = 0, blocks_;
-  std::int64_t kc_;  ///< channels of a block, the missing one of an odd pair included
+  std::int64_t kc_;  ///< channels of a block, the missing ones of its last pair or four included
 };
 
 }  // namespace

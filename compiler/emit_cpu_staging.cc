@@ -106,7 +106,7 @@ class Staging {
            [&](Value* c) { e.loop(0, spec.w, 1, [&](Value* col) { elements(c, col); }); });
   }
 
-  /// `count` elements that follow each other; of an integer pixel also those that it is padded
+  /// `count` elements that follow each other; of a narrow pixel also those that it is padded
   /// with.
   void convert(Value* from, Value* to, std::int64_t count) {
     const int size = size_of(spec.x_type);

@@ -162,6 +162,14 @@ std::string why_no_windows(const ConvSpec& spec, const CpuConfig& config, const 
 
 }  // namespace
 
+std::string why_illegal_batch(const ConvSpec& spec, const CpuConfig& config) {
+  if (config.axis != TileAxis::kAxisN) return "";
+  if (config.rows < 1) return "axis=n needs rows (images of a task) of at least 1";
+  const std::int64_t image = std::max(spec.x_elements(1), spec.y_elements(1));
+  if (image <= kMaxBatchedImage) return "";
+  return fmt::format("axis=n takes images of at most {} elements ({})", kMaxBatchedImage, image);
+}
+
 std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa) {
   const int most = most_accumulators(isa);
   if (config.mr < 1 || config.mr > 32 || config.nv < 1) {
@@ -192,11 +200,7 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   }
   if (spec.live_r().size() == 0 || spec.live_s().size() == 0)
     return "no tap is live; direct does this";
-  if (config.axis == TileAxis::kAxisN &&
-      std::max(spec.x_elements(1), spec.y_elements(1)) > kMaxBatchedImage) {
-    return fmt::format("axis=n takes images of at most {} elements ({})", kMaxBatchedImage,
-                       std::max(spec.x_elements(1), spec.y_elements(1)));
-  }
+  if (std::string why = why_illegal_batch(spec, config); !why.empty()) return why;
   if (config.axis == TileAxis::kAxisQ && spec.live_s().size() > kMaxColumnTaps) {
     return fmt::format("axis=q takes at most {} columns of the filter ({})", kMaxColumnTaps,
                        spec.live_s().size());
@@ -208,8 +212,6 @@ std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, cons
   if (static_cast<double>(spec.c) * reach > kMaxDisplacement / 4.0) {
     return "a row of the image is too large for gemm";
   }
-  if (config.axis == TileAxis::kAxisN && config.rows < 1)
-    return "axis=n needs rows (images of a task) of at least 1";
   // Tables hold offsets and numbers of weights in 32 bits.
   if (static_cast<double>(spec.r) * static_cast<double>(spec.dilation_h) *
               static_cast<double>(spec.w) * static_cast<double>(spec.c) >

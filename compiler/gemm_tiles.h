@@ -42,6 +42,8 @@ Range interior_rows(const ConvSpec& spec);
 /// the schedule is flat). Stops after kMaxTileRuns + 1 runs.
 std::vector<TileRun> make_tile_runs(const ConvSpec& spec, std::int64_t length, int mr, bool flat);
 
+/// Why images cannot be walked side by side as axis=n does, or empty; gemm's and amx's rule.
+std::string why_illegal_batch(const ConvSpec& spec, const CpuConfig& config);
 std::string why_illegal_gemm(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);
 std::string why_illegal_direct(const ConvSpec& spec, const CpuConfig& config, const CpuIsa& isa);
 

@@ -63,10 +63,8 @@ void require(bool condition, const char* message) {
 
 std::string emit_text(const char* spec_text, const char* pattern, const char* config_text,
                       const ConvokeCpuIsa& c_isa, std::int32_t format) {
-  if (c_isa.level < 0 || c_isa.level > static_cast<std::int32_t>(IsaLevel::kAmx)) {
-    throw Error(ErrorCode::kUsage,
-                fmt::format("instruction set level {} is not one of 0..4", c_isa.level));
-  }
+  if (c_isa.level < 0 || c_isa.level > static_cast<std::int32_t>(kIsaLevels.back()))
+    no_isa_level(c_isa.level);
   if (format < CONVOKE_EMIT_LL || format > CONVOKE_EMIT_SOURCE) {
     throw Error(ErrorCode::kUsage, fmt::format("output format {} is not one of 0..3", format));
   }

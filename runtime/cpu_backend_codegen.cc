@@ -48,8 +48,7 @@ const char* features(IsaLevel level) {
       return "+avx2,+fma,+f16c,+avx512f,+avx512bw,+avx512dq,+avx512vl,+avx512bf16,"
              "+avx512vnni,+amx-tile,+amx-bf16,+amx-int8";
   }
-  throw Error(ErrorCode::kUsage,
-              fmt::format("instruction set level {} is not one of 0..5", static_cast<int>(level)));
+  no_isa_level(static_cast<int>(level));
 }
 
 /// The processor whose scheduling model is used: one a level, since cached objects are shared by

@@ -41,9 +41,9 @@ double cpu_peak_gflops(const CpuIsa& isa, double ghz, int threads, DataType type
   // adds.
   double per_cycle = isa.has_fma() ? 2.0 * 2 * isa.lanes() : 2.0 * isa.lanes();
   if (type == DataType::kBf16 && isa.has_bf16_dot()) per_cycle *= 2;
-  // Pairs of s16 are multiplied and added by one instruction, and added to the sum by another, for
-  // which there are units beside.
-  if (is_integer(type)) per_cycle *= isa.has_fma() ? 2 : 1;
+  // Fours of bytes are multiplied and added to the sum by one instruction; without VNNI pairs of
+  // s16 by two, of which the second has units beside.
+  if (is_integer(type)) per_cycle *= isa.has_vnni() ? 4 : isa.has_fma() ? 2 : 1;
   if (is_integer(type) && isa.has_amx()) per_cycle = 2048;  // TDPBSSD: 16 x 16 x 64
   if (type == DataType::kBf16 && isa.has_amx())
     per_cycle = 1024;  // TDPBF16PS: 16 x 16 x 32 every 16 cycles

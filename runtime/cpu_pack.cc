@@ -229,7 +229,7 @@ void WeightPacker::pack_filter(const typename Load::Element* w, std::byte* packe
 }
 
 /// The sums of a unit's weights before each pair of taps, from what is packed of it. In 32 bits
-/// they fit: see why_not_quantised.
+/// they fit: see why_not_integer.
 void WeightPacker::pack_sums(const std::int8_t* unit, std::byte* packed, const Slab& slab) const {
   const std::int64_t rows = packed_.r.size(), columns = packed_.s.size();
   const std::int64_t fours = (slab.channels + packed_.pair - 1) / packed_.pair;

@@ -27,9 +27,6 @@
 namespace convoke {
 namespace {
 
-constexpr IsaLevel kAllLevels[] = {IsaLevel::kSse2, IsaLevel::kAvx2, IsaLevel::kAvx512,
-                                   IsaLevel::kAvx512Bf16, IsaLevel::kAmx};
-
 /// Compiles `body` as IR. @throws whatever compile_module throws.
 std::string compile(const std::string& body, IsaLevel level, CpuOutput output) {
   auto context = std::make_unique<llvm::LLVMContext>();
@@ -135,7 +132,7 @@ std::string gemm_tile(int mr, int nv, int lanes) {
 }
 
 TEST(Codegen, ObjectsRunAtEveryLevelOfThisProcessor) {
-  for (const IsaLevel level : kAllLevels) {
+  for (const IsaLevel level : kIsaLevels) {
     if (level > cpu_description().hardware.level) continue;
     const Loaded kernel(compile(kAxpy, level, CpuOutput::kObject));
     float x[4] = {1, 2, 3, 4}, y[4] = {10, 20, 30, 40};

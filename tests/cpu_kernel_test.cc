@@ -85,6 +85,9 @@ TEST(CpuLimits, ArithmeticAndBytes) {
   EXPECT_DOUBLE_EQ(cpu_peak_gflops(isa, 3, 2, DataType::kF32), 2.0 * 4 * 3 * 2);
   isa.level = IsaLevel::kAvx512;
   EXPECT_DOUBLE_EQ(cpu_peak_gflops(isa, 3, 1, DataType::kBf16), 2.0 * 2 * 16 * 3);
+  EXPECT_DOUBLE_EQ(cpu_peak_gflops(isa, 3, 1, DataType::kU8), 2.0 * 2 * 32 * 3);
+  isa.level = IsaLevel::kAvx512Vnni;
+  EXPECT_DOUBLE_EQ(cpu_peak_gflops(isa, 3, 1, DataType::kU8), 2.0 * 2 * 64 * 3);
   isa.level = IsaLevel::kAvx512Bf16;
   EXPECT_DOUBLE_EQ(cpu_peak_gflops(isa, 3, 1, DataType::kBf16), 2.0 * 2 * 32 * 3);
   isa.level = IsaLevel::kAmx;

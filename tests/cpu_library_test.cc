@@ -99,11 +99,11 @@ Emitted emit(const char* spec, const char* config, ConvokeCpuIsa isa, int format
 }
 
 TEST(Boundary, EveryFormatAtEveryLevel) {
-  for (int level = 0; level <= 4; ++level) {
+  for (const IsaLevel level : kIsaLevels) {
     CpuIsa isa;
-    isa.level = static_cast<IsaLevel>(level);
+    isa.level = level;
     const std::string config = config_of(kSpec, isa);
-    const ConvokeCpuIsa c_isa{level, isa.l1_bytes, isa.l2_bytes, isa.l3_bytes};
+    const ConvokeCpuIsa c_isa{static_cast<int>(level), isa.l1_bytes, isa.l2_bytes, isa.l3_bytes};
     const std::pair<int, const char*> formats[] = {{CONVOKE_EMIT_LL, "define "},
                                                    {CONVOKE_EMIT_SOURCE, "define "},
                                                    {CONVOKE_EMIT_ASM, "convoke_kernel:"},
@@ -113,7 +113,7 @@ TEST(Boundary, EveryFormatAtEveryLevel) {
     for (const auto& [format, expected] : formats) {
       const Emitted result = emit(kSpec, config.c_str(), c_isa, format);
       EXPECT_EQ(result.code, 0) << result.text;
-      EXPECT_NE(result.text.find(expected), std::string::npos) << to_string(isa.level) << format;
+      EXPECT_NE(result.text.find(expected), std::string::npos) << to_string(level) << format;
     }
   }
 }
@@ -133,7 +133,7 @@ TEST(Boundary, BadInputIsACodeAndASentence) {
       {"nonsense", config.c_str(), 0, CONVOKE_EMIT_OBJECT, "descriptor"},
       {kSpec, "cpu:gemm,mr=999", 0, CONVOKE_EMIT_OBJECT, "999"},
       {kSpec, "", 0, CONVOKE_EMIT_OBJECT, "config"},
-      {kSpec, config.c_str(), 5, CONVOKE_EMIT_OBJECT, "level 5"},
+      {kSpec, config.c_str(), 6, CONVOKE_EMIT_OBJECT, "level 6 is not one of 0..5"},
       {kSpec, config.c_str(), -1, CONVOKE_EMIT_OBJECT, "level -1"},
       {kSpec, config.c_str(), 0, 4, "format 4"},
       {nullptr, config.c_str(), 0, CONVOKE_EMIT_OBJECT, "null"},

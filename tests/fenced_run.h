@@ -5,10 +5,12 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "compiler/epilogue.h"
@@ -81,7 +83,8 @@ inline void check_fenced(Target& target, const ConvSpec& spec, const KernelConfi
                          std::int64_t images) {
   struct sigaction action = {}, before = {};
   action.sa_handler = on_segv;
-  if (sigaction(SIGSEGV, &action, &before) != 0) throw std::bad_alloc();
+  if (sigaction(SIGSEGV, &action, &before) != 0)
+    throw std::system_error(errno, std::generic_category(), "sigaction");
   const std::string text = print_spec(spec) + " --config " + print_config(config) + "\n";
   std::strncpy(current_fenced, text.c_str(), sizeof current_fenced - 1);
   const auto kernel = target.get(spec, config);

@@ -54,6 +54,24 @@ TEST(KernelConfig, RefusesFieldsThatTheFamilyDoesNotRead) {
         << unused;
 }
 
+TEST(KernelConfig, AmxRefusesWhatItsTilesCannotHold) {
+  CpuIsa isa;
+  isa.level = IsaLevel::kAmx;
+  const auto refusal = [&](const char* problem, const char* config) {
+    return why_illegal(parse_problem(problem).spec, parse_config(config), isa);
+  };
+  const char* small = "mb64ic3ih8oc64kh3ph1 dtype=u8 quant=zp";
+  EXPECT_EQ(refusal(small, "amx,mr=32,nv=2"), "");
+  EXPECT_NE(refusal(small, "amx,mr=48,nv=1").find("mr of 16 or 32"), std::string::npos);
+  EXPECT_NE(refusal(small, "amx,mr=32,nv=3").find("9 of the 8 tile registers"), std::string::npos);
+  EXPECT_NE(refusal(small, "amx,axis=n,mr=16,nv=1").find("axis=n needs rows"), std::string::npos);
+  // 2^20 of these images, staged, are 2^64 bytes.
+  EXPECT_NE(refusal("mb?ic1ih1048576iw4194304oc1kh3kw3ph1pw1 dtype=s8",
+                    "amx,axis=n,mr=16,nv=1,rows=1048576")
+                .find("axis=n takes images of at most"),
+            std::string::npos);
+}
+
 TEST(KernelConfig, PlanningHoldsOnHugeProblems) {
   const char* problems[] = {
       "mb1ic1ih20000000iw1oc1oh20000000ow1kh1kw1sw300000000",

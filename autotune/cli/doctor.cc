@@ -50,8 +50,7 @@ void look_at_processor(Findings& findings) {
                             error.code());
   }
   findings.fine("processor", cpu->model);
-  for (const IsaLevel level : {IsaLevel::kSse2, IsaLevel::kAvx2, IsaLevel::kAvx512,
-                               IsaLevel::kAvx512Vnni, IsaLevel::kAvx512Bf16, IsaLevel::kAmx}) {
+  for (const IsaLevel level : kIsaLevels) {
     const char* state = level == cpu->isa.level        ? "in use"
                         : level <= cpu->isa.level      ? "there"
                         : level <= cpu->hardware.level ? "there, switched off by CONVOKE_CPU_ISA"
