@@ -2,6 +2,7 @@
 // kinds of patterns and tiles through the verifier (bit for bit on integers, infinities on padding,
 // pruned weights that are infinite, two patterns a bound kernel, red zones). The code form runs the
 // very steps that a unit is emitted from.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,7 +27,8 @@ using cuda::ConvConfig;
 using cuda::Sparse;
 
 constexpr const char* kEpilogueTexts[] = {"", "relu(acc*scale[k]+bias[k]+residual)",
-                                          "abs(min(acc,residual))-bias[k]"};
+                                          "abs(min(acc,residual))-bias[k]",
+                                          "acc+residual[{}]-skip"};
 template <int kNumber>
 struct HostEpilogue {
   float operator()(float acc, const float* operand) const {
@@ -35,7 +37,8 @@ struct HostEpilogue {
       const float sum = acc * operand[0] + operand[1] + operand[2];
       return 0.0f > sum ? 0.0f : sum;
     }
-    return std::fabs(acc < operand[0] ? acc : operand[0]) - operand[1];
+    if (kNumber == 2) return std::fabs(acc < operand[0] ? acc : operand[0]) - operand[1];
+    return acc + operand[0] - operand[1];
   }
 };
 
@@ -134,7 +137,8 @@ std::string sparsity_of(const ConvConfig& c, int number) {
 /// The spec of a case; the first `kept` units of a baked pattern, or, if negative, drawn ones.
 ConvSpec spec_of(const ConvConfig& c, int number, int kept) {
   ConvSpec spec = cuda::test::spec_of_config(c);
-  spec.epilogue = kEpilogueTexts[cuda::test::epilogue_number(c)];
+  spec.epilogue = fmt::format(fmt::runtime(kEpilogueTexts[cuda::test::epilogue_number(c)]),
+                              to_string(cuda::test::data_type(cuda::operand_type(c, 0))));
   spec.sparsity = sparsity_of(c, number);
   if (c.bound) return spec;
   if (kept < 0) return with_pattern(spec, SparsityPattern::random(spec, 7));
