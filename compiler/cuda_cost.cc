@@ -32,7 +32,6 @@ constexpr double kMmaChain = 35;         ///< ldmatrix and mma of one k16 that w
 constexpr double kUnhidden = 0.15;       ///< of the shorter of memory and everything else
 constexpr double kUnderLoad = 0.88;      ///< of the highest clock
 constexpr double kScatteredLoad = 16;    ///< cycles of a warp's load from 32 cache lines
-constexpr double kThreadSetup = 110;     ///< instructions of a depthwise thread: where it works
 constexpr double kScalarStep = 3;        ///< cycles of a warp's loop besides loads and arithmetic
 constexpr double kScalarLatency = 60;    ///< cycles of a loop step that one warp cannot hide
 constexpr int kSectorBytes = 32;         ///< the least that is read of memory
@@ -187,7 +186,6 @@ double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
   const double convert = size == 2 ? 1.5 : size == 1 ? bytes : 1;
   const double taps = spec.mean_valid_r() * spec.mean_valid_s();
   double items = 0, loads = 0, steps = 0, macs = 0;  // of a thread, loads in cycles of a warp
-  double setup = 0;                                  // instructions before the first step
   if (depthwise) {
     items = static_cast<double>(cuda::depthwise_items(c) * batch);
     steps = c.block_k * spec.mean_valid_r();
@@ -195,11 +193,6 @@ double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
     // Neighbouring threads' filters lie far apart.
     if (!cuda::depthwise_keeps_filters(c)) loads += n * static_cast<double>(c.s) * kScatteredLoad;
     macs = static_cast<double>(cuda::depthwise_row_fmas(c));
-    // Kept filters are loaded, of 8-bit types made into words and patterns of them.
-    setup = kThreadSetup;
-    if (cuda::depthwise_keeps_filters(c)) setup += static_cast<double>(c.r * c.s);
-    if (size == 1 && cuda::depthwise_keeps_patterns(c))
-      setup += 1.5 * static_cast<double>(c.r * cuda::depthwise_row_words(c));
   } else {
     items = static_cast<double>(cuda::direct_items(c) * batch);
     steps = taps * static_cast<double>(spec.c_per_group()) / c.block_k;
@@ -211,7 +204,7 @@ double scalar_us(const ConvSpec& spec, const ConvConfig& c, const CudaDevice& d,
   }
   const double step = std::max(loads, macs / 4 * convert) + kScalarStep;
   const double warps = std::ceil(items / 32 / d.multiprocessors);  // of a multiprocessor
-  const double cycles = steps * std::max(warps * step, kScalarLatency) + warps * setup / 4;
+  const double cycles = steps * std::max(warps * step, kScalarLatency);
   return kLaunchUs + combine(cuda_memory_us(spec, c, d, batch),
                              (cycles + kLoadLatency) / (d.clock_ghz * kUnderLoad * 1e3));
 }

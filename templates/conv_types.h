@@ -122,32 +122,15 @@ constexpr Type weight_type(Type x) { return x == Type::kU8 ? Type::kS8 : x; }
 constexpr bool is_gemm(Family f) { return f == Family::kMma || f == Family::kFma; }
 
 /// A range of taps of a filter axis that are valid at output `o`; begin may exceed end: none.
-template <typename Int>
-struct TapRangeOf {
-  Int begin, end;
-};
-template <typename Int>
-constexpr TapRangeOf<Int> valid_taps_of(Int o, Int stride, Int pad, Int dilation, Int taps,
-                                        Int size) {
-  const Int first = o * stride - pad;  // input coordinate of tap 0
-  const Int begin = first >= 0 ? 0 : (dilation - 1 - first) / dilation;
-  const Int end = first >= size ? 0 : (size - first + dilation - 1) / dilation;
-  return {begin < taps ? begin : taps, end < taps ? end : taps};
-}
-using TapRange = TapRangeOf<long long>;
-constexpr TapRange valid_taps(long long o, long long stride, long long pad, long long dilation,
-                              long long taps, long long size) {
-  return valid_taps_of(o, stride, pad, dilation, taps, size);
-}
-/// Outputs of an axis that meet valid input with every tap; begin may exceed end: none.
-struct OutputSpan {
+struct TapRange {
   long long begin, end;
 };
-constexpr OutputSpan outputs_without_padding(long long outputs, long long stride, long long pad,
-                                             long long dilation, long long taps, long long size) {
-  const long long last = size - 1 + pad - (taps - 1) * dilation;  // o * stride at most
-  const long long end = last < 0 ? 0 : last / stride + 1;
-  return {ceil_div(pad, stride), end < outputs ? end : outputs};
+constexpr TapRange valid_taps(long long o, long long stride, long long pad, long long dilation,
+                              long long taps, long long size) {
+  const long long first = o * stride - pad;  // input coordinate of tap 0
+  const long long begin = first >= 0 ? 0 : ceil_div(-first, dilation);
+  const long long end = first >= size ? 0 : ceil_div(size - first, dilation);
+  return {begin < taps ? begin : taps, end < taps ? end : taps};
 }
 /// Whether a tap of an axis meets valid input at any output.
 constexpr bool tap_is_live(long long tap, long long outputs, long long stride, long long pad,

@@ -96,16 +96,10 @@ constexpr bool gemm_pads(const ConvConfig& c) {
          (axis_pads(span_r(c), c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h) ||
           axis_pads(span_s(c), c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w));
 }
-/// Rows and columns of outputs that meet valid input with every tap of the axis; whether all do.
-constexpr OutputSpan full_rows(const ConvConfig& c) {
-  return outputs_without_padding(c.p, c.stride_h, c.pad_h, c.dilation_h, c.r, c.h);
-}
-constexpr OutputSpan full_columns(const ConvConfig& c) {
-  return outputs_without_padding(c.q, c.stride_w, c.pad_w, c.dilation_w, c.s, c.w);
-}
+/// Whether every output meets valid input with every tap.
 constexpr bool all_taps_valid(const ConvConfig& c) {
-  return full_rows(c).begin == 0 && full_rows(c).end == c.p && full_columns(c).begin == 0 &&
-         full_columns(c).end == c.q;
+  return !axis_pads({0, c.r}, c.r, c.p, c.stride_h, c.pad_h, c.dilation_h, c.h) &&
+         !axis_pads({0, c.s}, c.s, c.q, c.stride_w, c.pad_w, c.dilation_w, c.w);
 }
 /// Whether zeros in the place of padding may have met infinite weights (repair.cuh).
 constexpr bool repairs_padding(const ConvConfig& c) {

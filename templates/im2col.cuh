@@ -134,12 +134,6 @@ struct PixelTaps<kCfg, false> {
   }
 };
 
-/// An output pixel: its number (n * P + p) * Q + q, negative if there is none, and p * Q + q.
-struct OutputPixel {
-  long long number;
-  int in_image;
-};
-
 /// The pixels of a block's tile, and the taps that it visits.
 template <ConvConfig kCfg>
 struct PixelTile {
@@ -214,12 +208,10 @@ struct PixelTile {
   static __device__ __forceinline__ int first_w(int q) {
     return static_cast<int>(q * kCfg.stride_w - kCfg.pad_w + G::kS0 * kCfg.dilation_w);
   }
-  /// The output pixel of a row; none of one that is not valid.
-  __device__ __forceinline__ OutputPixel pixel_of(int row) const {
-    if (row >= rows) return {-1, 0};
-    if constexpr (G::kBatch)
-      return {(first_image + row) * G::kPixels + first_pixel, static_cast<int>(first_pixel)};
-    return {first_pixel + row, (in_image + row) % G::kPixels};
+  /// Output pixel number (n * P + p) * Q + q of a valid row.
+  __device__ __forceinline__ long long pixel_of(int row) const {
+    if constexpr (G::kBatch) return (first_image + row) * G::kPixels + first_pixel;
+    return first_pixel + row;
   }
 };
 

@@ -43,12 +43,12 @@ __device__ __forceinline__ float sum_of_valid_pairs(const ConvArgs& args, TapRan
 
 /// The sum of one output over its valid taps alone; `filter` of all groups, as packed.
 template <ConvConfig kCfg>
-__device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, OutputPixel pixel,
+__device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, long long pixel,
                                                    int filter) {
   using G = Gemm<kCfg>;
-  const long long image = pixel.number / G::kPixels;
-  const int p = pixel.in_image / static_cast<int>(kCfg.q);
-  const int q = pixel.in_image % static_cast<int>(kCfg.q);
+  const long long image = pixel / G::kPixels;
+  const int at = static_cast<int>(pixel - image * G::kPixels);
+  const int p = at / static_cast<int>(kCfg.q), q = at % static_cast<int>(kCfg.q);
   const TapRange rs = valid_taps(p, kCfg.stride_h, kCfg.pad_h, kCfg.dilation_h, kCfg.r, kCfg.h);
   const TapRange ss = valid_taps(q, kCfg.stride_w, kCfg.pad_w, kCfg.dilation_w, kCfg.s, kCfg.w);
   const long long x = image * G::kImage + filter / G::kK * (G::kC * G::kStrideC);
@@ -96,9 +96,9 @@ __device__ __forceinline__ float sum_of_valid_taps(const ConvArgs& args, OutputP
 
 /// Whether some tap that meets valid input elsewhere meets padding at this pixel.
 template <ConvConfig kCfg>
-__device__ __forceinline__ bool has_padding(OutputPixel pixel) {
+__device__ __forceinline__ bool has_padding(long long pixel) {
   using G = Gemm<kCfg>;
-  const int at = pixel.in_image;
+  const int at = static_cast<int>(pixel % G::kPixels);
   const TapRange rs = valid_taps(at / static_cast<int>(kCfg.q), kCfg.stride_h, kCfg.pad_h,
                                  kCfg.dilation_h, kCfg.r, kCfg.h);
   const TapRange ss = valid_taps(at % static_cast<int>(kCfg.q), kCfg.stride_w, kCfg.pad_w,

@@ -10,43 +10,34 @@
 
 namespace convoke::cuda {
 
-/// Element of y at a filter (of all groups) and a pixel.
+/// Element of y at a filter (of all groups) and a pixel (n * P + p) * Q + q.
 template <ConvConfig kCfg>
-__device__ __forceinline__ long long y_index(OutputPixel pixel, int filter) {
-  if constexpr (kCfg.y_layout == Layout::kNhwc) return pixel.number * kCfg.k + filter;
-  return (pixel.number - pixel.in_image) * kCfg.k + filter * (kCfg.p * kCfg.q) + pixel.in_image;
+__device__ __forceinline__ long long y_index(long long pixel, int filter) {
+  if constexpr (kCfg.y_layout == Layout::kNhwc) return pixel * kCfg.k + filter;
+  constexpr long long kImagePixels = kCfg.p * kCfg.q;
+  const long long image = pixel / kImagePixels;
+  return (image * kCfg.k + filter) * kImagePixels + (pixel - image * kImagePixels);
 }
-
-/// What finishing kCount neighbouring filters (of all groups, from `filter` on) reads besides their
-/// sums, or nothing (`valid` is 0).
-template <ConvConfig kCfg, int kCount>
-struct OutputFilters {
-  ChannelOperands<kCfg, kCount> operands;
-  ZeroShares<kCfg, kCount> zeros;
-
-  __device__ __forceinline__ OutputFilters(const ConvArgs& args, int filter, int valid = kCount)
-      : operands(args, filter, valid), zeros(args, filter, valid) {}
-};
 
 /// Epilogue and store of `kCount` neighbouring filters of one pixel; of those from `lower` to
 /// before `upper` alone, if given. More than one: they are aligned to their size in y, which is
 /// nhwc.
 template <ConvConfig kCfg, typename Epilogue, int kCount>
 __device__ __forceinline__ void finish_and_store(const ConvArgs& args, Sum<kCfg> (&sums)[kCount],
-                                                 const OutputFilters<kCfg, kCount>& filters,
-                                                 OutputPixel pixel, int filter, int lower = 0,
+                                                 const ChannelOperands<kCfg, kCount>& channels,
+                                                 long long pixel, int filter, int lower = 0,
                                                  int upper = kCount) {
-  if constexpr (kCfg.zero_point) subtract_zeros<kCfg>(args, sums, filters.zeros, pixel, filter);
-  store_sums<kCfg, Epilogue, (kCount > 1)>(args, sums, filters.operands,
-                                           y_index<kCfg>(pixel, filter), kCount, lower, upper);
+  if constexpr (kCfg.zero_point) subtract_zeros<kCfg>(args, sums, pixel, filter);
+  store_sums<kCfg, Epilogue, (kCount > 1)>(args, sums, channels, y_index<kCfg>(pixel, filter),
+                                           kCount, lower, upper);
 }
 
-/// The same of filters of which nobody has loaded anything.
+/// The same of filters whose operands nobody has loaded.
 template <ConvConfig kCfg, typename Epilogue, int kCount>
 __device__ __forceinline__ void finish_and_store(const ConvArgs& args, Sum<kCfg> (&sums)[kCount],
-                                                 OutputPixel pixel, int filter) {
-  const OutputFilters<kCfg, kCount> filters(args, filter);
-  finish_and_store<kCfg, Epilogue>(args, sums, filters, pixel, filter);
+                                                 long long pixel, int filter) {
+  const ChannelOperands<kCfg, kCount> channels(args, filter);
+  finish_and_store<kCfg, Epilogue>(args, sums, channels, pixel, filter);
 }
 
 /// Output channel of a packed filter, both of all groups; negative if the packed filter is none.
@@ -104,7 +95,7 @@ __device__ __forceinline__ void staged_offsets(const ConvArgs& args, int channel
 /// Finishes and stores the outputs that go with packed filters [first, last) of a group at kRows
 /// rows, by kLanes threads of which this is number `lane`. The sum of packed filter first + i of a
 /// row stands at offset_of(i) of the row, a zero at `zero`; sum_at(row, offset) reads it,
-/// pixel_of(row) is the pixel, or none. Returns whether a sum was NaN.
+/// pixel_of(row) is the pixel or -1. Returns whether a sum was NaN.
 template <ConvConfig kCfg, typename Epilogue, int kLanes, int kRows, typename OffsetOf,
           typename SumAt, typename PixelOf>
 __device__ __forceinline__ bool scatter_rows(const ConvArgs& args, const OutputRange<kCfg>& range,
@@ -127,21 +118,20 @@ __device__ __forceinline__ bool scatter_rows(const ConvArgs& args, const OutputR
     staged_offsets<kCfg>(args, base + channel, first, last, zero, offset_of, offsets);
     const auto row_of = [&](int i) { return (kNhwc ? lane / kAcross : lane % kDown) + i * kDown; };
     const auto pixel_at = [&](int row) {
-      return kRows % kDown == 0 || row < kRows ? pixel_of(row) : OutputPixel{-1, 0};
+      return kRows % kDown == 0 || row < kRows ? pixel_of(row) : -1;
     };
     // Of the first and the last channels others write a part.
     const int lower = range.begin - channel, upper = range.end - channel;
-    const OutputFilters<kCfg, kCount> filters(args, base + channel);
+    const ChannelOperands<kCfg, kCount> channels(args, base + channel);
 #pragma unroll
     for (int i = 0; i < kRowsOfLane; ++i) {
-      const OutputPixel pixel = pixel_at(row_of(i));
+      const long long pixel = pixel_at(row_of(i));
       Sum<kCfg> sums[kCount];
 #pragma unroll
-      for (int j = 0; j < kCount; ++j)
-        sums[j] = pixel.number < 0 ? 0 : sum_at(row_of(i), offsets[j]);
+      for (int j = 0; j < kCount; ++j) sums[j] = pixel < 0 ? 0 : sum_at(row_of(i), offsets[j]);
       saw_nan |= repairs_padding(kCfg) && any_nan(sums);
-      if (pixel.number >= 0)
-        finish_and_store<kCfg, Epilogue>(args, sums, filters, pixel, base + channel, lower, upper);
+      if (pixel >= 0)
+        finish_and_store<kCfg, Epilogue>(args, sums, channels, pixel, base + channel, lower, upper);
     }
   }
   return saw_nan;

@@ -71,7 +71,7 @@ __device__ __forceinline__ void repair_rows(const ConvArgs& args, const BlockWor
   const int filters = min(kCfg.block_n, G::kK - work.filter);
 #pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < rows * filters; i += G::kThreads) {
-    const OutputPixel pixel = work.pixels.pixel_of(begin + i / filters);
+    const long long pixel = work.pixels.pixel_of(begin + i / filters);
     if (!has_padding<kCfg>(pixel)) continue;
     const int k = work.group * G::kK + work.filter + i % filters;
     const int channel = output_channel<kCfg>(args, k);
@@ -105,8 +105,8 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
   // Most lanes have the same columns of all rows: their operands are loaded once.
   constexpr bool kSameColumns = Lanes::kNhwc && 32 % Lanes::kColumns == 0 && !kScatters;
   const int own = first + (kSameColumns ? lane % Lanes::kColumns * Lanes::kCount : 0);
-  const OutputFilters<kCfg, Lanes::kCount> filters(args, work.group * G::kK + own,
-                                                   kSameColumns && own < G::kK ? Lanes::kCount : 0);
+  const ChannelOperands<kCfg, Lanes::kCount> channels(
+      args, work.group * G::kK + own, kSameColumns && own < G::kK ? Lanes::kCount : 0);
 #pragma unroll
   for (int strip = 0; strip < warp_tile_m(kCfg) / kStripRows; ++strip) {
     tile.stage(strip, staging, kPitch);
@@ -117,7 +117,9 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
           args, range, work.group, first, first + warp_tile_n(kCfg), warp_tile_n(kCfg), lane,
           [](int i) { return i; },
           [&](int row, int offset) { return staging[row * kPitch + offset]; },
-          [&](int row) { return work.pixels.pixel_of(row0 + row); });
+          [&](int row) -> long long {
+            return row0 + row < work.pixels.rows ? work.pixels.pixel_of(row0 + row) : -1;
+          });
       __syncwarp();
       continue;
     }
@@ -130,17 +132,17 @@ __device__ __forceinline__ void store_tile(const ConvArgs& args, const BlockWork
       const int tile_row = warp_m * warp_tile_m(kCfg) + strip * kStripRows + row;
       const int filter = work.filter + warp_n * warp_tile_n(kCfg) + column;
       if (tile_row >= work.pixels.rows || filter >= G::kK) continue;
-      const OutputPixel pixel = work.pixels.pixel_of(tile_row);
+      const long long pixel = work.pixels.pixel_of(tile_row);
       Sum<kCfg> sums[Lanes::kCount];
       read_staged(staging + row * kPitch + column, sums);
       const int k = work.group * G::kK + filter;
       if constexpr (kCfg.split_k > 1) {
-        Sum<kCfg>* const to = partial_sum<kCfg>(args, split, pixel.number, k);
+        Sum<kCfg>* const to = partial_sum<kCfg>(args, split, pixel, k);
         store_row<sum_type(kCfg), (Lanes::kCount > 1)>(to, 0, sums);
       } else {
         saw_nan |= repairs_padding(kCfg) && any_nan(sums);
         if constexpr (kSameColumns)
-          finish_and_store<kCfg, Epilogue>(args, sums, filters, pixel, k);
+          finish_and_store<kCfg, Epilogue>(args, sums, channels, pixel, k);
         else
           finish_and_store<kCfg, Epilogue>(args, sums, pixel, k);
       }
@@ -193,7 +195,10 @@ __device__ __forceinline__ void store_cluster(const ConvArgs& args, const BlockW
             sum += sum_of_bits<Sum<kCfg>>(ptx::load_cluster(address, rank));
           return sum;
         },
-        [&](int row) { return work.pixels.pixel_of(first_row + row); });
+        [&](int row) -> long long {
+          const int at = first_row + row;
+          return at < work.pixels.rows ? work.pixels.pixel_of(at) : -1;
+        });
   }
   for (int i = static_cast<int>(threadIdx.x);
        kCfg.sparse != Sparse::kFilters && i < kRows * kColumns; i += G::kThreads) {
@@ -238,10 +243,9 @@ template <ConvConfig kCfg, typename Epilogue>
 __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
   constexpr int kWidth = reduce_width(kCfg);
   const long long item = static_cast<long long>(blockIdx.x) * kReduceThreads + threadIdx.x;
-  const long long number = item / (kCfg.k / kWidth);
+  const long long pixel = item / (kCfg.k / kWidth);
   const int filter = static_cast<int>(item % (kCfg.k / kWidth)) * kWidth;
-  if (number >= args.n * (kCfg.p * kCfg.q)) return;
-  const OutputPixel pixel = {number, static_cast<int>(number % (kCfg.p * kCfg.q))};
+  if (pixel >= args.n * (kCfg.p * kCfg.q)) return;
   Sum<kCfg> sums[kWidth] = {};
   int packed = filter;
   if constexpr (kCfg.sparse == Sparse::kFilters) {
@@ -251,7 +255,7 @@ __device__ __forceinline__ void run_reduce(const ConvArgs& args) {
   }
 #pragma unroll 4
   for (int split = 0; split < kCfg.split_k; ++split) {
-    const Sum<kCfg>* from = partial_sum<kCfg>(args, split, number, packed);
+    const Sum<kCfg>* from = partial_sum<kCfg>(args, split, pixel, packed);
     if constexpr (kWidth == 4) {
       Sum<kCfg> part[4];
       unpack(*reinterpret_cast<const uint4*>(from), part);

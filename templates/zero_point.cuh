@@ -35,55 +35,30 @@ __device__ __forceinline__ void add_weight_sums(const int* of_filter, long long 
   }
 }
 
-/// What the zero point adds to sums of kCount neighbouring filters that met no padding. A lane that
-/// finishes several pixels loads it once. `valid` is kCount or 0: nothing.
-template <ConvConfig kCfg, int kCount>
-struct ZeroShares {
-  int at[kCfg.zero_point ? kCount : 1] = {};
-
-  __device__ __forceinline__ ZeroShares(const ConvArgs& args, int filter, int valid) {
-    if constexpr (kCfg.zero_point) {
-      if (valid == 0) return;
-      add_weight_sums<kCfg>(weight_sums_of<kCfg>(args) + filter, kCfg.r, kCfg.s, 1, at);
-#pragma unroll
-      for (int j = 0; j < kCount; ++j) at[j] *= args.x_zero;
-    }
-  }
-};
-
 /// Takes the zero point's part from the sums of kCount neighbouring filters (of all groups, the
-/// first a multiple of kCount) at a pixel.
+/// first a multiple of kCount) at pixel number (n * P + p) * Q + q.
 template <ConvConfig kCfg, int kCount>
 __device__ __forceinline__ void subtract_zeros(const ConvArgs& args, int (&sums)[kCount],
-                                               const ZeroShares<kCfg, kCount>& of_all,
-                                               OutputPixel pixel, int filter) {
-  if constexpr (!all_taps_valid(kCfg)) {
-    constexpr OutputSpan kRows = full_rows(kCfg), kColumns = full_columns(kCfg);
-    constexpr int kQ = static_cast<int>(kCfg.q);
-    const int p = pixel.in_image / kQ, q = pixel.in_image % kQ;
-    if (p < kRows.begin || p >= kRows.end || q < kColumns.begin || q >= kColumns.end) {
-      const auto taps = [](int o, long long stride, long long pad, long long dilation,
-                           long long count, long long size) {  // coordinates of a GEMM fit an int
-        return valid_taps_of(o, static_cast<int>(stride), static_cast<int>(pad),
-                             static_cast<int>(dilation), static_cast<int>(count),
-                             static_cast<int>(size));
-      };
-      const auto rs = taps(p, kCfg.stride_h, kCfg.pad_h, kCfg.dilation_h, kCfg.r, kCfg.h);
-      const auto ss = taps(q, kCfg.stride_w, kCfg.pad_w, kCfg.dilation_w, kCfg.s, kCfg.w);
-      if (rs.end <= rs.begin || ss.end <= ss.begin) return;
-      const int* const from = weight_sums_of<kCfg>(args) + filter;
-      int weights[kCount] = {};
+                                               long long pixel, int filter) {
+  const int* const from = weight_sums_of<kCfg>(args) + filter;
+  int weights[kCount] = {};
+  if constexpr (all_taps_valid(kCfg)) {
+    add_weight_sums<kCfg>(from, kCfg.r, kCfg.s, 1, weights);
+  } else {
+    const int at = static_cast<int>(pixel % (kCfg.p * kCfg.q));
+    const TapRange rs = valid_taps(at / static_cast<int>(kCfg.q), kCfg.stride_h, kCfg.pad_h,
+                                   kCfg.dilation_h, kCfg.r, kCfg.h);
+    const TapRange ss = valid_taps(at % static_cast<int>(kCfg.q), kCfg.stride_w, kCfg.pad_w,
+                                   kCfg.dilation_w, kCfg.s, kCfg.w);
+    if (rs.end > rs.begin && ss.end > ss.begin) {
       add_weight_sums<kCfg>(from, rs.end, ss.end, 1, weights);
       add_weight_sums<kCfg>(from, rs.begin, ss.end, -1, weights);
       add_weight_sums<kCfg>(from, rs.end, ss.begin, -1, weights);
       add_weight_sums<kCfg>(from, rs.begin, ss.begin, 1, weights);
-#pragma unroll
-      for (int j = 0; j < kCount; ++j) sums[j] -= args.x_zero * weights[j];
-      return;
     }
   }
 #pragma unroll
-  for (int j = 0; j < kCount; ++j) sums[j] -= of_all.at[j];
+  for (int j = 0; j < kCount; ++j) sums[j] -= args.x_zero * weights[j];
 }
 
 }  // namespace convoke::cuda
