@@ -98,7 +98,7 @@ class Model {
   bool windows() const { return schedule_.sparse.form == SparseForm::kWindows; }
   bool lists() const { return schedule_.sparse.form == SparseForm::kLists || windows(); }
   bool along_batch() const { return config_.axis == TileAxis::kAxisN; }
-  double x_size() const { return 4.0 / schedule_.weights.pair; }
+  double x_size() const { return static_cast<double>(gemm_x_size(schedule_)); }
   std::int64_t panels() const {
     return schedule_.weights.kinds.back().first + schedule_.weights.kinds.back().count;
   }
@@ -188,8 +188,8 @@ class Model {
   Work panel(const PanelKind& kind) const {
     Work work;
     const double vectors = kind.vectors;
-    const double kc =
-        density(vectors) * static_cast<double>(schedule_.weights.kc) / schedule_.weights.pair;
+    const double kc = density(vectors) * std::ceil(static_cast<double>(schedule_.weights.kc) /
+                                                   static_cast<double>(schedule_.weights.pair));
     const double blocks = static_cast<double>(blocks_);
     double tiles = 0, pixels = 0;
     if (config_.family != CpuFamily::kDirect && !along_batch()) {
@@ -209,7 +209,7 @@ class Model {
     const std::int64_t length = flat ? schedule_.rows_per_task * spec_.q : spec_.q;
     const double rows = flat ? 1 : static_cast<double>(schedule_.rows_per_task);
     const double taps_r = flat ? 1 : live_r_;
-    const bool merged = lists() || (spec_.c == schedule_.weights.kc && spec_.dilation_w == 1);
+    const bool merged = lists() || schedule_.merged;
     for (const TileRun& run : make_tile_runs(spec_, length, config_.mr, flat)) {
       const double count = static_cast<double>(run.count) * rows * static_cast<double>(images_);
       double cycles = 0, loops = 0;
@@ -219,7 +219,8 @@ class Model {
         loops += 1;
       }
       if (depthwise() || (run.interior && merged)) loops = 1;
-      cycles *= conflict(static_cast<double>(run.size), spec_.stride_w * spec_.c * 4);
+      cycles *= conflict(static_cast<double>(run.size),
+                         spec_.stride_w * gemm_pixel_bytes(spec_, schedule_));
       work.cycles += count * taps_r * (cycles + loops * kLoopCycles);
       tiles += count;
       pixels += count * static_cast<double>(run.size);
@@ -230,14 +231,15 @@ class Model {
   void point_tiles(double vectors, double kc, Work& work, double& tiles, double& pixels) const {
     const double positions = static_cast<double>(schedule_.rows_per_task * spec_.q);
     // The taps of a row are one loop only if its steps are whole unrolled ones.
-    const bool whole_rows = spec_.c == schedule_.weights.kc && spec_.dilation_w == 1 &&
-                            (schedule_.weights.kc % std::max(config_.unroll, 1) == 0 ||
+    const bool whole_rows =
+        schedule_.merged && (schedule_.weights.kc % std::max(config_.unroll, 1) == 0 ||
                              schedule_.weights.s.size() == 1);
     const bool merged = along_batch() && (lists() || whole_rows);
     const double loops = live_r_ * (merged ? 1 : live_s_);
     const auto add = [&](double count, double size) {
       double cycles = live_r_ * live_s_ * kc * step(size, vectors);
-      if (along_batch()) cycles *= conflict(size, spec_.h * spec_.w * spec_.c * 4);
+      if (along_batch())
+        cycles *= conflict(size, spec_.h * spec_.w * gemm_pixel_bytes(spec_, schedule_));
       work.cycles += count * positions * (cycles + loops * kLoopCycles);
       tiles += count * positions;
       pixels += count * positions * size;

@@ -242,15 +242,14 @@ void WeightPacker::pack_sums(const std::int8_t* unit, std::byte* packed, const S
   for (std::int64_t r = 0; r < rows; ++r) {
     std::fill_n(before(r + 1, 0), slab.width, 0);
     std::fill(row.begin(), row.end(), 0);
-    for (std::int64_t s = 0; s < columns; ++s)
-      for (std::int64_t f = 0; f < slab.width; ++f) {
-        std::int32_t& sum = row[static_cast<std::size_t>(f)];
-        const std::int8_t* w = unit + (((r * columns + s) * fours) * slab.width + f) * packed_.pair;
-        for (std::int64_t four = 0; four < fours; ++four)
-          for (std::int64_t c = 0; c < packed_.pair; ++c)
-            sum += w[four * slab.width * packed_.pair + c];
-        before(r + 1, s + 1)[f] = before(r, s + 1)[f] + sum;
-      }
+    for (std::int64_t s = 0; s < columns; ++s) {
+      const std::int8_t* w = unit + (r * columns + s) * fours * slab.width * packed_.pair;
+      for (std::int64_t four = 0; four < fours; ++four)
+        for (std::int64_t f = 0; f < slab.width; ++f)
+          for (std::int64_t c = 0; c < packed_.pair; ++c) row[static_cast<std::size_t>(f)] += *w++;
+      for (std::int64_t f = 0; f < slab.width; ++f)
+        before(r + 1, s + 1)[f] = before(r, s + 1)[f] + row[static_cast<std::size_t>(f)];
+    }
   }
 }
 
