@@ -14,7 +14,7 @@ AmxDepth amx_depth(const CpuSchedule& schedule) {
     return depth;
   };
   AmxDepth depth;
-  depth.channels = (packed.kc + packed.pair - 1) / packed.pair * packed.pair;
+  depth.channels = packed.pairs() * packed.pair;
   depth.tap = largest(depth.channels);
   const std::int64_t row = packed.s.size() * depth.channels;
   if (schedule.merged && row / largest(row) < packed.s.size() * (depth.channels / depth.tap))

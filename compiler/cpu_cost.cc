@@ -188,8 +188,7 @@ class Model {
   Work panel(const PanelKind& kind) const {
     Work work;
     const double vectors = kind.vectors;
-    const double kc = density(vectors) * std::ceil(static_cast<double>(schedule_.weights.kc) /
-                                                   static_cast<double>(schedule_.weights.pair));
+    const double kc = density(vectors) * static_cast<double>(schedule_.weights.pairs());
     const double blocks = static_cast<double>(blocks_);
     double tiles = 0, pixels = 0;
     if (config_.family != CpuFamily::kDirect && !along_batch()) {

@@ -135,7 +135,7 @@ PackedWeights make_packed_weights(const ConvSpec& spec, int nv, int lanes, std::
   packed.kc = kc == 0 ? spec.c_per_group() : kc;
   packed.r = spec.live_r();
   packed.s = spec.live_s();
-  const std::int64_t channels = spec.c_per_group() / packed.kc * ceil_div(packed.kc, pair) * pair;
+  const std::int64_t channels = spec.c_per_group() / packed.kc * packed.pairs() * pair;
   const std::int64_t per_filter = packed.r.size() * packed.s.size() * channels;
   const AxisTiles panels = split_axis(ceil_div(spec.k_per_group(), lanes), nv);
   std::int64_t filter = 0;

@@ -69,6 +69,8 @@ struct PackedWeights {
   std::int64_t sums_filters = 0;  ///< length of the last axis
   std::int64_t bytes = 0;         ///< whole buffer, all groups
 
+  /// Pairs of a block's channels, the missing channels of the last one included.
+  std::int64_t pairs() const { return (kc + pair - 1) / pair; }
   /// Byte offset of the sums of group `group` before taps (r, s), of filter 0.
   std::int64_t sums_at(std::int64_t group, std::int64_t r_before, std::int64_t s_before) const {
     return sums +

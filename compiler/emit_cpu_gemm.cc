@@ -37,7 +37,7 @@ class Gemm {
     pixel_bytes_ = gemm_pixel_bytes(spec, schedule);
     row_bytes_ = spec.w * pixel_bytes_;
     blocks_ = spec.c_per_group() / packed.kc;
-    kc_ = (packed.kc + packed.pair - 1) / packed.pair * packed.pair;
+    kc_ = packed.pairs() * packed.pair;
   }
 
   void emit() {

@@ -103,7 +103,7 @@ template <class Load, class Store>
 void WeightPacker::pack_slab(const typename Load::Element* w, typename Store::Element* out,
                              const Slab& slab) const {
   const std::int64_t pair = packed_.pair;
-  const std::int64_t pairs = (slab.channels + pair - 1) / pair;
+  const std::int64_t pairs = packed_.pairs();
   if (slab.filters < slab.width || slab.channels % pair != 0)
     std::fill_n(out, pairs * slab.width * pair, typename Store::Element{});
   for (std::int64_t f = 0; f < slab.filters; ++f) {
@@ -134,7 +134,7 @@ const PanelKind& WeightPacker::kind_of(std::int64_t panel) const {
 template <class Load, class Store>
 void WeightPacker::pack_sparse_slab(const typename Load::Element* w, typename Store::Element* out,
                                     const Slab& slab, const std::byte* tables) const {
-  const std::int64_t pair = packed_.pair, pairs = (slab.channels + pair - 1) / pair;
+  const std::int64_t pair = packed_.pair, pairs = packed_.pairs();
   std::fill_n(out, pairs * slab.width * pair, typename Store::Element{});
   for (std::int64_t f = 0; f < slab.filters; ++f) {
     std::int64_t k = slab.group * filters_ + slab.first + f;
@@ -232,7 +232,7 @@ void WeightPacker::pack_filter(const typename Load::Element* w, std::byte* packe
 /// they fit: see why_not_integer.
 void WeightPacker::pack_sums(const std::int8_t* unit, std::byte* packed, const Slab& slab) const {
   const std::int64_t rows = packed_.r.size(), columns = packed_.s.size();
-  const std::int64_t fours = (slab.channels + packed_.pair - 1) / packed_.pair;
+  const std::int64_t fours = packed_.pairs();
   auto before = [&](std::int64_t r, std::int64_t s) {
     const std::int64_t at = packed_.sums_at(slab.group, r, s) + 4 * slab.first;
     return reinterpret_cast<std::int32_t*>(packed + at);
@@ -259,7 +259,7 @@ void WeightPacker::pack_as(const void* w, void* packed, std::int64_t begin, std:
   const auto* plain = static_cast<const typename Load::Element*>(w);
   auto* bytes = static_cast<std::byte*>(packed);
   auto* out = static_cast<typename Store::Element*>(packed);
-  const std::int64_t pairs = (packed_.kc + packed_.pair - 1) / packed_.pair;
+  const std::int64_t pairs = packed_.pairs();
   for (std::int64_t unit = begin; unit < end; ++unit) {
     if (sparse_.form == SparseForm::kLists) {
       pack_list<Load, Store>(plain, bytes, unit, tables);

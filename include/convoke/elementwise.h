@@ -113,8 +113,8 @@ struct LsqInitialStepArgs {
 ///   grad_v    = grad_y where -Qn < t < Qp, else 0
 ///   grad_step = 1 / sqrt(N * Qp) * sum of grad_y * d over the elements of the step,
 ///               d = round(t) - t where -Qn < t < Qp, -Qn where t <= -Qn, Qp where t >= Qp
-/// Products are rounded to f32, added in f32 over chunks of at most 8192 elements and in f64 beyond, in one
-/// fixed order, scaled in f64 and rounded once (templates/elementwise_config.h): the same bits
+/// Products are rounded to f32, added in f32 over chunks of at most 8192 elements and in f64 beyond,
+/// in one fixed order, scaled in f64 and rounded once (templates/elementwise_config.h): the same bits
 /// whatever the number of threads, and on a CPU as on a GPU.
 /// A NaN in v is a NaN in y, grad_v and its grad_step. Steps are not checked: one that is not a
 /// normal number above 0 makes y, grad_v and grad_step of its channel NaN. Keep steps above 0 (a
